@@ -1,0 +1,42 @@
+//! The nouns of Darkroom and the rules that belong to them.
+//!
+//! A value of one of these types cannot be in a bad state: an [`ImageId`] is a legal id, a [`Metadata`] is an
+//! object within its limit, a [`Filters`] is a question that has an answer. Whoever receives one need not check it
+//! again. Nothing here does I/O, and nothing here knows HTTP or a storage engine.
+//!
+//! - who: [`account`] (accounts, API tokens, scopes)
+//! - what: [`image_id`], [`image`], [`metadata`], [`original_key`], [`media_type`], [`variant`]
+//! - which: [`meta_filter`] (what a filter means), [`number`] and [`scalar`] (what values are equal),
+//!   [`cursor`] (a place in a listing)
+//! - bounds: [`limits`]
+//! - time and chance: [`clock`]
+
+pub mod account;
+pub mod clock;
+pub mod cursor;
+pub mod image;
+pub mod image_id;
+pub mod limits;
+pub mod media_type;
+pub mod meta_filter;
+pub mod metadata;
+pub mod number;
+pub mod original_key;
+pub mod scalar;
+pub mod secrets;
+pub mod variant;
+
+pub use account::{Account, AccountHash, AccountId, ApiToken, Grant, Scope};
+pub use clock::{Clock, Ids, RandomIds, SystemClock, Timestamp};
+pub use cursor::{Cursor, Sequence, SortOrder};
+pub use image::{Creator, Edit, Image, ImageView, NewImage, Original};
+pub use image_id::ImageId;
+pub use limits::Limits;
+pub use media_type::MediaType;
+pub use meta_filter::{Filters, MetaFilter, Predicate};
+pub use metadata::Metadata;
+pub use number::Number;
+pub use original_key::OriginalKey;
+pub use scalar::{FieldPath, Scalar, ScalarRef};
+pub use secrets::Secrets;
+pub use variant::VariantName;

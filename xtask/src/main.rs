@@ -1,0 +1,2 @@
+//! Our own chores.
+fn main() {}

@@ -33,17 +33,19 @@ impl NumberRange {
             (Bound::Unbounded, _) => false,
             (_, Bound::Unbounded) => true,
             (Bound::Excluded(theirs), Bound::Included(ours)) => theirs >= ours,
-            (Bound::Included(theirs) | Bound::Excluded(theirs), Bound::Included(ours) | Bound::Excluded(ours)) => {
-                theirs > ours
-            }
+            (
+                Bound::Included(theirs) | Bound::Excluded(theirs),
+                Bound::Included(ours) | Bound::Excluded(ours),
+            ) => theirs > ours,
         };
         let is_tighter_upper = match (other.upper, self.upper) {
             (Bound::Unbounded, _) => false,
             (_, Bound::Unbounded) => true,
             (Bound::Excluded(theirs), Bound::Included(ours)) => theirs <= ours,
-            (Bound::Included(theirs) | Bound::Excluded(theirs), Bound::Included(ours) | Bound::Excluded(ours)) => {
-                theirs < ours
-            }
+            (
+                Bound::Included(theirs) | Bound::Excluded(theirs),
+                Bound::Included(ours) | Bound::Excluded(ours),
+            ) => theirs < ours,
         };
         if is_tighter_lower {
             self.lower = other.lower;
@@ -58,9 +60,10 @@ impl NumberRange {
         match (self.lower, self.upper) {
             (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
             (Bound::Included(lower), Bound::Included(upper)) => lower > upper,
-            (Bound::Included(lower) | Bound::Excluded(lower), Bound::Included(upper) | Bound::Excluded(upper)) => {
-                lower >= upper
-            }
+            (
+                Bound::Included(lower) | Bound::Excluded(lower),
+                Bound::Included(upper) | Bound::Excluded(upper),
+            ) => lower >= upper,
         }
     }
 
@@ -212,7 +215,8 @@ mod tests {
 
     #[test]
     fn every_place_of_a_chunk_with_a_value_of_its_own() {
-        let column: BTreeMap<u16, Number> = (0..=u16::MAX).map(|place| (place, number(i64::from(place) * 7))).collect();
+        let column: BTreeMap<u16, Number> =
+            (0..=u16::MAX).map(|place| (place, number(i64::from(place) * 7))).collect();
         let bytes = write(&column.into_iter().collect::<Vec<_>>());
         let range = NumberRange { lower: Bound::Included(number(7)), upper: Bound::Excluded(number(700)) };
         assert_eq!(scan(&bytes, &range), Some(Container::from_ascending((1..100).collect())));

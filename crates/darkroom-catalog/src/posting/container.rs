@@ -63,7 +63,10 @@ impl Bitmap {
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = u16> {
-        self.words.iter().enumerate().flat_map(|(index, word)| Bits(*word).map(move |bit| (index << 6) as u16 | bit))
+        self.words
+            .iter()
+            .enumerate()
+            .flat_map(|(index, word)| Bits(*word).map(move |bit| (index << 6) as u16 | bit))
     }
 }
 
@@ -152,7 +155,9 @@ impl Container {
     /// Returns the places in both sets.
     pub(crate) fn and(&self, other: &Container) -> Container {
         match (self, other) {
-            (Container::Dense(a), Container::Dense(b)) => Container::Dense(a.zip(b, |a, b| a & b)).normalised(),
+            (Container::Dense(a), Container::Dense(b)) => {
+                Container::Dense(a.zip(b, |a, b| a & b)).normalised()
+            }
             (Container::Sparse(few), many) | (many, Container::Sparse(few)) => {
                 Container::Sparse(few.iter().copied().filter(|place| many.contains(*place)).collect())
             }
@@ -163,7 +168,8 @@ impl Container {
     pub(crate) fn or(&self, other: &Container) -> Container {
         match (self, other) {
             (Container::Dense(a), Container::Dense(b)) => Container::Dense(a.zip(b, |a, b| a | b)),
-            (Container::Dense(many), Container::Sparse(few)) | (Container::Sparse(few), Container::Dense(many)) => {
+            (Container::Dense(many), Container::Sparse(few))
+            | (Container::Sparse(few), Container::Dense(many)) => {
                 let mut result = many.clone();
                 few.iter().for_each(|place| result.insert(*place));
                 Container::Dense(result)
@@ -180,7 +186,9 @@ impl Container {
     /// Returns the places in this set and not in the other.
     pub(crate) fn and_not(&self, other: &Container) -> Container {
         match (self, other) {
-            (Container::Dense(a), Container::Dense(b)) => Container::Dense(a.zip(b, |a, b| a & !b)).normalised(),
+            (Container::Dense(a), Container::Dense(b)) => {
+                Container::Dense(a.zip(b, |a, b| a & !b)).normalised()
+            }
             (Container::Dense(many), Container::Sparse(few)) => {
                 let mut result = many.clone();
                 few.iter().for_each(|place| result.remove(*place));
@@ -263,8 +271,9 @@ mod tests {
 
     fn places() -> impl Strategy<Value = BTreeSet<u16>> {
         let sparse = proptest::collection::btree_set(any::<u16>(), 0..40);
-        let dense = (any::<u16>(), 900u16..3000, 1u16..20)
-            .prop_map(|(start, count, step)| (0..count).map(|i| start.wrapping_add(i.wrapping_mul(step))).collect());
+        let dense = (any::<u16>(), 900u16..3000, 1u16..20).prop_map(|(start, count, step)| {
+            (0..count).map(|i| start.wrapping_add(i.wrapping_mul(step))).collect()
+        });
         prop_oneof![sparse, dense]
     }
 

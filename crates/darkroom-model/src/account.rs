@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Timestamp;
+
 /// The id of an account: 1 to 64 letters, digits, `_` or `-` (reference: api §1.1).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AccountId(Box<str>);
@@ -92,9 +94,28 @@ pub struct ApiToken {
     pub secret_hash: [u8; 32],
     /// What the token may do.
     pub grants: Vec<Grant>,
+    /// What it is for.
+    pub kind: ApiTokenKind,
+    /// From when on it is worth nothing; `None` if it lasts until it is revoked.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a token is for: each opens its own paths and no others (reference: api §15).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum ApiTokenKind {
+    /// The API.
+    #[default]
+    Api,
+    /// The paths of the batch host.
+    Batch,
 }
 
 impl ApiToken {
+    /// Says whether the token is worth something at a moment.
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
     /// Returns how far the token may go in an account; `None` if it may not act on it at all.
     pub fn scope_in(&self, account: &AccountId) -> Option<Scope> {
         self.grants.iter().filter(|grant| grant.account == *account).map(|grant| grant.scope).max()
@@ -121,6 +142,8 @@ mod tests {
             id: "t".into(),
             secret_hash: [0; 32],
             grants: vec![grant("a", Scope::Write), grant("a", Scope::Read), grant("b", Scope::Read)],
+            kind: ApiTokenKind::Api,
+            expires_at: None,
         };
         assert_eq!(token.scope_in(&account("a")), Some(Scope::Write));
         assert_eq!(token.scope_in(&account("b")), Some(Scope::Read));

@@ -36,6 +36,50 @@ impl Timestamp {
         // A day that the month does not have comes back as another day.
         (timestamp.to_string() == text).then_some(timestamp)
     }
+
+    /// Reads a moment as RFC 3339 writes it: any offset, any number of fraction digits, of which three count.
+    /// `None` for what is none, and for what lies before 1970.
+    pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+        let (date_time, rest) = text.split_at_checked(19)?;
+        let shape = |(index, byte): (usize, u8)| match index {
+            4 | 7 => byte == b'-',
+            10 => matches!(byte, b'T' | b't'),
+            13 | 16 => byte == b':',
+            _ => byte.is_ascii_digit(),
+        };
+        if !date_time.bytes().enumerate().all(shape) {
+            return None;
+        }
+        let (fraction, zone) = match rest.strip_prefix('.') {
+            Some(rest) => rest.split_at(rest.find(|digit: char| !digit.is_ascii_digit())?),
+            None => ("000", rest),
+        };
+        let zone_millis = zone_millis(zone).filter(|_| !fraction.is_empty())?;
+        // A leap second is the one after it.
+        let (date_minute, second) = date_time.split_at(17);
+        let (second, leap) = if second == "60" { ("59", 1000) } else { (second, 0) };
+        let millis: String = fraction.chars().chain("000".chars()).take(3).collect();
+        let (date, time) = date_minute.split_at(10);
+        let local = Timestamp::parse(&format!("{date}T{}{second}.{millis}Z", &time[1..]))?;
+        u64::try_from(local.0 as i64 + leap - zone_millis).ok().map(Timestamp)
+    }
+}
+
+/// Reads `Z` or `+HH:MM`, as milliseconds ahead of UTC.
+fn zone_millis(text: &str) -> Option<i64> {
+    let (sign, offset) = match text.split_at_checked(1)? {
+        ("Z" | "z", "") => return Some(0),
+        ("+", offset) => (1, offset),
+        ("-", offset) => (-1, offset),
+        _ => return None,
+    };
+    let number = |digits: &str| {
+        let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<i64>().ok().filter(|_| is_number)
+    };
+    let (hours, minutes) = offset.split_once(':')?;
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 60 + minutes) * 60_000)
 }
 
 /// RFC 3339 in UTC with three fraction digits (reference: api §1.8).
@@ -142,6 +186,47 @@ mod tests {
             assert_eq!(Timestamp::parse(text), Some(Timestamp(millis)));
         }
         assert_eq!(Timestamp(u64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn moments_of_any_offset_and_fraction_are_read() {
+        for (text, utc) in [
+            ("2026-01-01T00:30:00Z", "2026-01-01T00:30:00.000Z"),
+            ("2026-01-01t00:30:00z", "2026-01-01T00:30:00.000Z"),
+            ("2026-01-01T00:30:00.5Z", "2026-01-01T00:30:00.500Z"),
+            ("2026-01-01T00:30:00.1239999999+00:00", "2026-01-01T00:30:00.123Z"),
+            ("2026-01-01T00:30:00-00:00", "2026-01-01T00:30:00.000Z"),
+            ("2026-01-01T00:30:00+01:00", "2025-12-31T23:30:00.000Z"),
+            ("2025-12-31T18:30:00.25-05:30", "2026-01-01T00:00:00.250Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), Timestamp::parse(utc), "{text}");
+        }
+        for text in [
+            "",
+            "soon",
+            "2026-01-01",
+            "2026-01-01T00:30:00",
+            "2026-01-01T00:30Z",
+            "2026-01-01 00:30:00Z",
+            "2026-02-29T00:30:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:61Z",
+            "2026-01-01T00:30:00.Z",
+            "2026-01-01T00:30:00.5",
+            "2026-01-01T00:30:00+1:00",
+            "2026-01-01T00:30:00+0100",
+            "2026-01-01T00:30:00+24:00",
+            "2026-01-01T00:30:00+00:60",
+            "2026-01-01T00:30:00++1:00",
+            "2026-01-01T00:30:00Zx",
+            "2026-01-01T00:30:00é",
+            "1970-01-01T00:00:00+00:01",
+            "é026-01-01T00:30:00Z",
+            "1767225600",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -150,3 +150,85 @@ impl Edit {
         }
     }
 }
+
+/// An id that is reserved for an upload to come (reference: api §13).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Draft {
+    /// Its id, free until now.
+    pub id: ImageId,
+    /// Who made it, if set.
+    pub creator: Option<Creator>,
+    /// Its metadata, if ever set.
+    pub metadata: Option<Metadata>,
+    /// Whether delivery will need a signature.
+    pub require_signed_urls: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Until when its bytes may arrive, that moment included. From then on its id is free.
+    pub expires_at: Timestamp,
+}
+
+impl Draft {
+    /// Says whether its bytes may still arrive.
+    pub fn is_open_at(&self, now: Timestamp) -> bool {
+        now <= self.expires_at
+    }
+
+    /// Returns the image that the draft becomes with its bytes.
+    pub fn completed(self, filename: Option<String>, original: Original) -> NewImage {
+        let Draft { id, creator, metadata, require_signed_urls, .. } = self;
+        NewImage { id, creator, filename, metadata, require_signed_urls, original }
+    }
+
+    /// Applies a change.
+    pub fn edit(&mut self, edit: Edit) {
+        if let Some(creator) = edit.creator {
+            self.creator = creator;
+        }
+        if let Some(metadata) = edit.metadata {
+            self.metadata = Some(metadata);
+        }
+        if let Some(require_signed_urls) = edit.require_signed_urls {
+            self.require_signed_urls = require_signed_urls;
+        }
+    }
+
+    /// Borrows what answers show; `uploaded` is when the draft was made, until there is something better.
+    pub fn view(&self) -> ImageView<'_> {
+        ImageView {
+            id: self.id.as_str(),
+            creator: self.creator.as_ref().map(Creator::as_str),
+            filename: None,
+            metadata_json: self.metadata.as_ref().map(Metadata::as_json),
+            require_signed_urls: self.require_signed_urls,
+            uploaded: self.created,
+        }
+    }
+}
+
+/// What an id leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// An image.
+    Image(Image),
+    /// A draft whose bytes may still arrive.
+    Draft(Draft),
+}
+
+impl Entry {
+    /// Returns the image; `None` if it is a draft.
+    pub fn into_image(self) -> Option<Image> {
+        match self {
+            Entry::Image(image) => Some(image),
+            Entry::Draft(_) => None,
+        }
+    }
+
+    /// Borrows what answers show.
+    pub fn view(&self) -> ImageView<'_> {
+        match self {
+            Entry::Image(image) => image.view(),
+            Entry::Draft(draft) => draft.view(),
+        }
+    }
+}

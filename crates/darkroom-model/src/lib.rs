@@ -4,14 +4,16 @@
 //! object within its limit, a [`Filters`] is a question that has an answer. Whoever receives one need not check it
 //! again. Nothing here does I/O, and nothing here knows HTTP or a storage engine.
 //!
-//! - who: [`account`] (accounts, API tokens, scopes)
+//! - who: [`account`] (accounts, API tokens, scopes), [`account_settings`] (configuration, variants, signing keys)
 //! - what: [`image_id`], [`image`], [`metadata`], [`original_key`], [`media_type`], [`variant`]
 //! - which: [`meta_filter`] (what a filter means), [`number`] and [`scalar`] (what values are equal),
 //!   [`cursor`] (a place in a listing)
+//! - what a URL must show for a private image: [`signature`]
 //! - bounds: [`limits`]
 //! - time and chance: [`clock`]
 
 pub mod account;
+pub mod account_settings;
 pub mod clock;
 pub mod cursor;
 pub mod image;
@@ -20,23 +22,33 @@ pub mod limits;
 pub mod media_type;
 pub mod meta_filter;
 pub mod metadata;
+pub mod network;
 pub mod number;
 pub mod original_key;
 pub mod scalar;
 pub mod secrets;
+pub mod signature;
+pub mod source_url;
 pub mod variant;
 
-pub use account::{Account, AccountHash, AccountId, ApiToken, Grant, Scope};
+pub use account::{Account, AccountHash, AccountId, ApiToken, ApiTokenKind, Grant, Scope};
+pub use account_settings::{
+    AccountConfig, AccountConfigEdit, AccountSettings, AccountSettingsChange, AccountSettingsError,
+    SigningKeyName, SigningKeyValue,
+};
 pub use clock::{Clock, Ids, RandomIds, SystemClock, Timestamp};
 pub use cursor::{Cursor, Sequence, SortOrder};
-pub use image::{Creator, Edit, Image, ImageView, NewImage, Original};
+pub use image::{Creator, Draft, Edit, Entry, Image, ImageView, NewImage, Original};
 pub use image_id::ImageId;
 pub use limits::Limits;
 pub use media_type::MediaType;
 pub use meta_filter::{Filters, MetaFilter, Predicate};
 pub use metadata::Metadata;
+pub use network::Network;
 pub use number::Number;
 pub use original_key::OriginalKey;
 pub use scalar::{FieldPath, Scalar, ScalarRef};
 pub use secrets::Secrets;
-pub use variant::VariantName;
+pub use signature::{SignatureError, SignedUrl};
+pub use source_url::{SourceUrl, SourceUrlError};
+pub use variant::{Fit, KeptMetadata, Variant, VariantEdit, VariantName, VariantOptions};

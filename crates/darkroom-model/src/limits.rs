@@ -3,6 +3,8 @@
 //! Limits of a format (the length of an id, the levels of a field path) stand with their types; what stands here is
 //! policy, read wherever a request is judged.
 
+use std::time::Duration;
+
 /// The limits of one server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -35,10 +37,40 @@ pub struct Limits {
     pub side_max: u32,
     /// Bytes of a request's head. Default 64 KiB: an id of 1,024 characters, encoded, takes 12 KiB.
     pub head_bytes_max: usize,
+    /// How long fetching a file may take, from the name of its host to its last byte, redirects included. Default 30 s
+    /// (reference: api §3.2): an origin that feeds a byte at a time is no reason to hold memory.
+    pub fetch_wait: Duration,
+    /// Redirects that are followed on the way to a file. Default 5 (reference: api §3.2).
+    pub redirects_max: usize,
+    /// Files fetched at the same time; further ones wait. Default 16: slow origins hold 160 of the 256 MiB that uploads
+    /// have, and leave the rest to files that are sent.
+    pub fetches_max: usize,
     /// Connections served at the same time; further ones wait to be accepted. Default 4,096.
     pub connections_max: usize,
-    /// Bytes that all uploads in progress may hold in memory together. Default 256 MiB; further uploads wait.
+    /// Requests in progress on one HTTP/2 connection. Default 100: what browsers and proxies expect, and those of all
+    /// such connections together are no more than `connections_max`.
+    pub streams_max: u32,
+    /// Bytes that must be free where the data folder lies for uploads to be taken. Default 256 MiB: edits, deletes and
+    /// the catalog's own work go on below it, and need some room.
+    pub min_free_bytes: u64,
+    /// Bytes that all uploads in progress may hold in memory together. Default 256 MiB; further uploads wait, for at most
+    /// [`Limits::upload_wait`].
     pub upload_memory_bytes_max: usize,
+    /// How long the head of a request may take to arrive, and how long a connection may wait for its next request.
+    /// Default 30 s: longer than any client that still wants an answer, and the end of those that feed a byte at a time.
+    pub head_wait: Duration,
+    /// How long a body may pause. Default 30 s: a phone in a tunnel comes back sooner.
+    pub body_wait: Duration,
+    /// How long a body may take in all. Default 10 min: the largest file over a line of 140 kbit/s, and the end of those
+    /// that hold the memory of an upload with a byte now and then.
+    pub body_time_max: Duration,
+    /// How long an upload may wait for its share of the memory. Default 30 s: half of what SDKs wait for an answer.
+    pub upload_wait: Duration,
+    /// How long an answer may wait for a client that does not take it. Default 60 s: it costs a place and a picture.
+    pub answer_wait: Duration,
+    /// How long a server that was told to stop waits for the requests that it accepted. Default 25 s: supervisors
+    /// that ask politely kill after 30 s or more.
+    pub shutdown_wait: Duration,
 }
 
 impl Default for Limits {
@@ -58,8 +90,19 @@ impl Default for Limits {
             pixels_max: 100_000_000,
             side_max: 12_000,
             head_bytes_max: 64 << 10,
+            fetch_wait: Duration::from_secs(30),
+            redirects_max: 5,
+            fetches_max: 16,
             connections_max: 4_096,
+            streams_max: 100,
+            min_free_bytes: 256 << 20,
             upload_memory_bytes_max: 256 << 20,
+            head_wait: Duration::from_secs(30),
+            body_wait: Duration::from_secs(30),
+            body_time_max: Duration::from_secs(600),
+            upload_wait: Duration::from_secs(30),
+            answer_wait: Duration::from_secs(60),
+            shutdown_wait: Duration::from_secs(25),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Metadata {
         }
         match node {
             Node::Scalar(scalar) => Some(scalar.as_ref()),
-            Node::Object(_) | Node::Opaque(_) => None,
+            Node::Object(_) | Node::Opaque => None,
         }
     }
 
@@ -101,7 +101,7 @@ fn collect_fields(node: &Node, path: &str, fields: &mut Vec<(FieldPath, Scalar)>
         match value {
             Node::Scalar(scalar) => fields.push((field, scalar.clone())),
             Node::Object(_) => collect_fields(value, &path, fields),
-            Node::Opaque(_) => {}
+            Node::Opaque => {}
         }
     }
 }
@@ -112,13 +112,7 @@ enum Node {
     Object(Vec<(Box<str>, Node)>),
     Scalar(Scalar),
     /// Null or an array, of which no filter can match anything.
-    Opaque(Opaque),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Opaque {
-    Null,
-    Array,
+    Opaque,
 }
 
 impl Node {
@@ -138,7 +132,7 @@ impl Node {
                     Node::read(item, depth + 1, json)?;
                 }
                 json.push(']');
-                Some(Node::Opaque(Opaque::Array))
+                Some(Node::Opaque)
             }
             b'"' => {
                 let value: String = serde_json::from_str(text).ok()?;
@@ -151,7 +145,7 @@ impl Node {
             }
             b'n' => {
                 json.push_str(text);
-                Some(Node::Opaque(Opaque::Null))
+                Some(Node::Opaque)
             }
             _ => {
                 json.push_str(text);
@@ -304,5 +298,6 @@ mod tests {
     fn what_is_stored_is_read_back_as_it_was() {
         let metadata = parse(r#"{"a":{"b":"naïve \" \\ \u0000"},"c":[{"d":1.50}]}"#).unwrap();
         assert_eq!(Metadata::from_stored(metadata.as_json()).unwrap(), metadata);
+        assert_ne!(Metadata::from_stored("{}").unwrap(), metadata);
     }
 }

@@ -171,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn a_number_shows_its_value() {
+        for text in ["0", "5", "-1.5", "0.1", "-9007199254740993", "9007199254740993", "18446744073709551615"]
+        {
+            assert_eq!(format!("{:?}", number(text)), text);
+        }
+    }
+
+    #[test]
     fn text_outside_the_grammar_is_no_number() {
         for text in [
             "", "+5", "05", "-", ".5", "5.", "0x5", "1_000", "NaN", "Infinity", " 5", "5 ", "1e", "1e+",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Ids, ImageId};
+use crate::{AccountId, Ids, ImageId};
 
 /// The secret keys of a catalog. None of them ever rotates: what they hash is stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,6 +31,15 @@ impl Secrets {
     /// Returns the hash under which an image id is looked up, and which names its originals.
     pub fn id_hash(&self, id: &ImageId) -> [u8; 16] {
         first_half(blake3::keyed_hash(&self.id_key, id.as_str().as_bytes()))
+    }
+
+    /// Returns the random part of the signing key that an account begins with: nobody can tell it without the secrets.
+    pub fn initial_signing_key(&self, account: &AccountId) -> [u8; 24] {
+        let key = blake3::derive_key("darkroom initial signing key v1", &self.api_token_key);
+        let mut value = [0; 24];
+        let hash = blake3::keyed_hash(&key, account.as_str().as_bytes());
+        value.copy_from_slice(&hash.as_bytes()[..24]);
+        value
     }
 
     /// Returns the hash under which an API token is looked up.

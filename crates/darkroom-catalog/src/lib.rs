@@ -19,13 +19,17 @@ mod posting;
 mod record;
 pub mod suite;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use darkroom_model::{
-    Account, AccountHash, AccountId, ApiToken, Edit, Image, ImageId, NewImage, OriginalKey, Secrets,
+    Account, AccountHash, AccountId, AccountSettings, AccountSettingsChange, ApiToken, Draft, Edit, Entry,
+    Filters, Image, ImageId, NewImage, Original, OriginalKey, Secrets, Timestamp,
 };
 
 pub use error::CatalogError;
 
+pub use lmdb::{LmdbCatalog, LmdbOptions, OpenError};
 pub use memory::MemoryCatalog;
 pub use page::{Page, PageQuery, PageWork};
 
@@ -49,33 +53,91 @@ pub trait Catalog: Send + Sync + 'static {
     /// Returns the account with this hash.
     async fn account_by_hash(&self, hash: &AccountHash) -> Result<Option<Account>, CatalogError>;
 
+    /// Returns what an account decides about itself.
+    async fn account_settings(&self, account: &AccountId) -> Result<Arc<AccountSettings>, CatalogError>;
+
+    /// Changes what an account decides about itself, and returns what it is now; [`CatalogError::Settings`] if it
+    /// cannot be changed in this way. Of simultaneous changes each sees the ones before it.
+    async fn change_account_settings(
+        &self,
+        account: &AccountId,
+        change: AccountSettingsChange,
+    ) -> Result<Arc<AccountSettings>, CatalogError>;
+
     /// Adds a token, or replaces the one with the same secret.
     async fn put_api_token(&self, token: ApiToken) -> Result<(), CatalogError>;
+
+    /// Returns every token, in no order.
+    async fn api_tokens(&self) -> Result<Vec<ApiToken>, CatalogError>;
+
+    /// Removes a token; says whether there was one.
+    async fn delete_api_token(&self, secret_hash: &[u8; 32]) -> Result<bool, CatalogError>;
 
     /// Returns the token whose secret has this keyed hash.
     async fn api_token(&self, secret_hash: &[u8; 32]) -> Result<Option<ApiToken>, CatalogError>;
 
-    /// Adds an image as the newest of its account; [`CatalogError::Exists`] if the id is taken. Of any number of
-    /// simultaneous inserts of one id, one succeeds.
+    /// Adds an image as the newest of its account; [`CatalogError::Exists`] if the id is taken, by an image or by a
+    /// draft that is open. Of any number of simultaneous inserts of one id, one succeeds.
     async fn insert(&self, account: &AccountId, image: NewImage) -> Result<Image, CatalogError>;
+
+    /// Reserves an id; [`CatalogError::Exists`] if it is taken.
+    async fn insert_draft(&self, account: &AccountId, draft: Draft) -> Result<(), CatalogError>;
+
+    /// Returns the draft with this id, also for some time after it has expired.
+    async fn draft(&self, account: &AccountId, id: &ImageId) -> Result<Option<Draft>, CatalogError>;
+
+    /// Makes a draft an image, as the newest of its account. [`CatalogError::Exists`] if it is an image already,
+    /// [`CatalogError::Expired`] if it came too late, [`CatalogError::NotFound`] if there is none. Of any number of
+    /// simultaneous completions, one succeeds.
+    async fn complete_draft(
+        &self,
+        account: &AccountId,
+        id: &ImageId,
+        filename: Option<String>,
+        original: Original,
+    ) -> Result<Image, CatalogError>;
+
+    /// Removes at most `max` drafts and tokens that expired before these moments, and returns how many it were.
+    async fn remove_expired(
+        &self,
+        drafts_before: Timestamp,
+        tokens_before: Timestamp,
+        max: usize,
+    ) -> Result<usize, CatalogError>;
+
+    /// Returns the image or open draft with this id.
+    async fn entry(&self, account: &AccountId, id: &ImageId) -> Result<Option<Entry>, CatalogError>;
 
     /// Returns the image with this id.
     async fn image(&self, account: &AccountId, id: &ImageId) -> Result<Option<Image>, CatalogError>;
 
-    /// Changes an image and returns what it became; `None` if there is none.
+    /// Changes an image or open draft and returns what it became; `None` if there is none.
     async fn edit(
         &self,
         account: &AccountId,
         id: &ImageId,
         edit: Edit,
-    ) -> Result<Option<Image>, CatalogError>;
+    ) -> Result<Option<Entry>, CatalogError>;
 
-    /// Removes an image and returns what it was; `None` if there was none. The key of its original is noted as
-    /// garbage by the same commit.
-    async fn delete(&self, account: &AccountId, id: &ImageId) -> Result<Option<Image>, CatalogError>;
+    /// Removes an image or open draft and returns what it was; `None` if there was none. The key of an image's
+    /// original is noted as garbage by the same commit.
+    async fn delete(&self, account: &AccountId, id: &ImageId) -> Result<Option<Entry>, CatalogError>;
 
     /// Returns one page of a listing.
     async fn page(&self, account: &AccountId, query: PageQuery) -> Result<Page, CatalogError>;
+
+    /// Returns how many images pass.
+    async fn count(&self, account: &AccountId, filters: Filters) -> Result<u64, CatalogError>;
+
+    /// Returns the page that begins after `offset` matches, and how many matches there are, both of one state. The
+    /// query's cursor is not looked at. What it takes grows with the images that it goes over, by one 65,536th of a
+    /// container each: for the calls that ask for numbered pages.
+    async fn numbered_page(
+        &self,
+        account: &AccountId,
+        query: PageQuery,
+        offset: u64,
+    ) -> Result<(Page, u64), CatalogError>;
 
     /// Says whether a row refers to this original.
     async fn knows_original(&self, key: &OriginalKey) -> Result<bool, CatalogError>;
@@ -86,8 +148,12 @@ pub trait Catalog: Send + Sync + 'static {
     /// Forgets originals that have been removed.
     async fn forget_garbage(&self, keys: Vec<OriginalKey>) -> Result<(), CatalogError>;
 
-    /// Returns the named counters and gauges of this engine, for the metrics.
+    /// Returns the named counters (their names end in `_total`) and gauges of this engine, for the metrics.
     fn metrics(&self) -> Vec<(&'static str, u64)>;
+
+    /// Says whether requests can be answered now: not before the catalog is open, nor while it is opened anew after a
+    /// failed commit, nor after it was closed.
+    fn is_ready(&self) -> bool;
 
     /// Finishes what was accepted and stops; later calls fail with [`CatalogError::Unavailable`].
     async fn close(&self);

@@ -200,7 +200,7 @@ pub(crate) fn write(image: &Image) -> Vec<u8> {
     bytes
 }
 
-fn push_text16(bytes: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_text16(bytes: &mut Vec<u8>, text: &str) {
     // The limits of ids, creators, file names and metadata all lie below 64 KiB.
     bytes.extend(u16::try_from(text.len()).expect("a stored text is shorter than 64 KiB").to_be_bytes());
     bytes.extend(text.as_bytes());

@@ -4,9 +4,8 @@
 //! terms    u16 how many
 //! term     16 bytes each, ascending
 //! end      u32 each: where the entry of the term ends, counted from the first entry
-//! entries  for each chunk of the term: chunk u64, places u32 (as a count),
-//!          then, if the container is small, its places (u16 little-endian each);
-//!          a large container lies under its own key
+//! entries  for each chunk of the term: chunk u64, u32 how many places, with its highest bit set if the container is
+//!          large and lies under its own key; if it is small, its places follow (u16 little-endian each)
 //! ```
 
 use super::container::Container;
@@ -48,6 +47,9 @@ impl Posting {
     }
 }
 
+/// Marks a count of places whose container is large, whatever the threshold was when it was written.
+const LARGE: u32 = 1 << 31;
+
 /// Packs entries, which come in the order of their terms, into blocks.
 pub(crate) struct BlockWriter {
     size: BlockSize,
@@ -67,9 +69,12 @@ impl BlockWriter {
         let mut entry = Vec::new();
         for (chunk, container) in containers {
             entry.extend(chunk.to_be_bytes());
-            entry.extend((container.len() as u32).to_be_bytes());
+            let places = container.len() as u32;
             if container.len() < self.size.large_places {
+                entry.extend(places.to_be_bytes());
                 entry.extend(container.iter().flat_map(u16::to_le_bytes));
+            } else {
+                entry.extend((places | LARGE).to_be_bytes());
             }
         }
         let with_entry = 2 + (self.terms.len() + 1) * 20 + self.entries.len() + entry.len();
@@ -99,7 +104,7 @@ impl BlockWriter {
 }
 
 /// Returns the postings of a term by chunk, none if the block does not hold it; `None` if the bytes are no block.
-pub(crate) fn find(bytes: &[u8], term: Term, size: BlockSize) -> Option<Vec<(u64, Posting)>> {
+pub(crate) fn find(bytes: &[u8], term: Term) -> Option<Vec<(u64, Posting)>> {
     let mut reader = Reader { bytes };
     let count = usize::from(reader.u16()?);
     let terms = reader.take(count * 16)?.as_chunks::<16>().0;
@@ -111,11 +116,11 @@ pub(crate) fn find(bytes: &[u8], term: Term, size: BlockSize) -> Option<Vec<(u64
     let mut postings = Vec::new();
     while !entry.bytes.is_empty() {
         let chunk = entry.u64()?;
-        let places = entry.u32()? as usize;
-        let posting = if places < size.large_places {
-            Posting::Small(Container::from_bytes(entry.take(places * 2)?)?)
+        let places = entry.u32()?;
+        let posting = if places & LARGE == 0 {
+            Posting::Small(Container::from_bytes(entry.take(places as usize * 2)?)?)
         } else {
-            Posting::Large(places)
+            Posting::Large((places & !LARGE) as usize)
         };
         postings.push((chunk, posting));
     }
@@ -153,7 +158,7 @@ mod tests {
             let blocks: BTreeMap<Term, Vec<u8>> = writer.finish().into_iter().collect();
             for term in 0..60 {
                 let found = match blocks.range(..=Term(term)).next_back() {
-                    Some((_, block)) => find(block, Term(term), size).unwrap(),
+                    Some((_, block)) => find(block, Term(term)).unwrap(),
                     None => Vec::new(),
                 };
                 let expected: Vec<(u64, Posting)> = postings.get(&term).into_iter().flatten().map(|(chunk, places)| {
@@ -170,7 +175,7 @@ mod tests {
 
         #[test]
         fn damaged_blocks_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = find(&bytes, Term(0), BlockSize::default());
+            let _ = find(&bytes, Term(0));
         }
     }
 

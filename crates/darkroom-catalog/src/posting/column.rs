@@ -24,9 +24,6 @@ pub(crate) struct NumberRange {
 }
 
 impl NumberRange {
-    /// Every number.
-    pub(crate) const ALL: NumberRange = NumberRange { lower: Bound::Unbounded, upper: Bound::Unbounded };
-
     /// Narrows the range to the numbers that are in the other one too.
     pub(crate) fn narrow(&mut self, other: NumberRange) {
         let is_tighter_lower = match (other.lower, self.lower) {
@@ -118,8 +115,8 @@ pub(crate) fn write(values_by_place: &[(u16, Number)]) -> Vec<u8> {
     bytes
 }
 
-/// Returns the places whose value is in a range; `None` if the bytes are no column.
-pub(crate) fn scan(bytes: &[u8], range: &NumberRange) -> Option<Container> {
+/// Returns the places whose value is in a range, of all or of some candidates; `None` if the bytes are no column.
+pub(crate) fn scan(bytes: &[u8], range: &NumberRange, candidates: Option<&Container>) -> Option<Container> {
     let mut reader = Reader { bytes };
     let place_count = reader.u32()? as usize;
     let value_count = reader.u32()? as usize;
@@ -138,7 +135,7 @@ pub(crate) fn scan(bytes: &[u8], range: &NumberRange) -> Option<Container> {
         return Some(Container::default());
     }
     if (first, end) == (0, value_count) {
-        return Some(set);
+        return Some(candidates.map_or_else(|| set.clone(), |candidates| candidates.and(&set)));
     }
     let mask = (1u32 << bits) - 1;
     let rank = |index: usize| {
@@ -147,8 +144,15 @@ pub(crate) fn scan(bytes: &[u8], range: &NumberRange) -> Option<Container> {
         let byte = |offset: usize| u32::from(packed.get(bit / 8 + offset).copied().unwrap_or(0));
         ((byte(0) | byte(1) << 8 | byte(2) << 16) >> (bit % 8) & mask) as usize
     };
-    let matching = set.iter().enumerate().filter(|(index, _)| (first..end).contains(&rank(*index)));
-    Some(Container::from_ascending(matching.map(|(_, place)| place).collect()))
+    let passes = |index: usize| (first..end).contains(&rank(index));
+    let matching = match candidates {
+        None => set.iter().enumerate().filter(|(index, _)| passes(*index)).map(|(_, place)| place).collect(),
+        Some(candidates) => {
+            let ranks = set.ranks();
+            candidates.iter().filter(|place| ranks.rank(*place).is_some_and(passes)).collect()
+        }
+    };
+    Some(Container::from_ascending(matching))
 }
 
 fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
@@ -166,6 +170,8 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::ops::RangeBounds;
+
+    const ALL: NumberRange = NumberRange { lower: Bound::Unbounded, upper: Bound::Unbounded };
 
     fn number(value: i64) -> Number {
         Number::parse(&value.to_string()).unwrap()
@@ -187,11 +193,18 @@ mod tests {
         #[test]
         fn a_scan_finds_the_values_in_the_range(
             values in proptest::collection::btree_map(any::<u16>(), -10i64..10, 1..80),
+            others in proptest::collection::btree_set(any::<u16>(), 0..20),
             range in range(),
         ) {
+            let candidates: std::collections::BTreeSet<u16> =
+                values.keys().step_by(2).copied().chain(others).collect();
             let column: Vec<(u16, Number)> = values.iter().map(|(place, value)| (*place, number(*value))).collect();
             let expected = column.iter().filter(|(_, value)| (range.lower, range.upper).contains(value)).map(|(place, _)| *place);
-            prop_assert_eq!(scan(&write(&column), &range), Some(Container::from_ascending(expected.collect())));
+            let expected = Container::from_ascending(expected.collect());
+            let bytes = write(&column);
+            prop_assert_eq!(scan(&bytes, &range, None), Some(expected.clone()));
+            let candidates = Container::from_ascending(candidates.into_iter().collect());
+            prop_assert_eq!(scan(&bytes, &range, Some(&candidates)), Some(candidates.and(&expected)));
         }
 
         #[test]
@@ -206,10 +219,10 @@ mod tests {
 
         #[test]
         fn damaged_columns_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..60), cut in 0usize..200) {
-            let _ = scan(&bytes, &NumberRange::ALL);
+            let _ = scan(&bytes, &ALL, None);
             bytes = write(&[(1, number(1)), (2, number(2)), (9, number(3))]);
             bytes.truncate(cut);
-            let _ = scan(&bytes, &NumberRange { lower: Bound::Excluded(number(1)), upper: Bound::Unbounded });
+            let _ = scan(&bytes, &NumberRange { lower: Bound::Excluded(number(1)), upper: Bound::Unbounded }, None);
         }
     }
 
@@ -219,6 +232,6 @@ mod tests {
             (0..=u16::MAX).map(|place| (place, number(i64::from(place) * 7))).collect();
         let bytes = write(&column.into_iter().collect::<Vec<_>>());
         let range = NumberRange { lower: Bound::Included(number(7)), upper: Bound::Excluded(number(700)) };
-        assert_eq!(scan(&bytes, &range), Some(Container::from_ascending((1..100).collect())));
+        assert_eq!(scan(&bytes, &range, None), Some(Container::from_ascending((1..100).collect())));
     }
 }

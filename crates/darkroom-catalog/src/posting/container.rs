@@ -62,11 +62,29 @@ impl Bitmap {
         result
     }
 
-    fn iter(&self) -> impl DoubleEndedIterator<Item = u16> {
-        self.words
-            .iter()
-            .enumerate()
-            .flat_map(|(index, word)| Bits(*word).map(move |bit| (index << 6) as u16 | bit))
+    /// Returns the places from `first` to `last`, which is not before it.
+    fn iter_between(&self, first: u16, last: u16) -> impl DoubleEndedIterator<Item = u16> {
+        let words = usize::from(first >> 6)..=usize::from(last >> 6);
+        words.flat_map(move |index| {
+            Bits(self.word_between(index, first, last)).map(move |bit| (index << 6) as u16 | bit)
+        })
+    }
+
+    fn count_between(&self, first: u16, last: u16) -> usize {
+        let words = usize::from(first >> 6)..=usize::from(last >> 6);
+        words.map(|index| self.word_between(index, first, last).count_ones() as usize).sum()
+    }
+
+    /// Returns a word without its places before `first` and after `last`.
+    fn word_between(&self, index: usize, first: u16, last: u16) -> u64 {
+        let mut word = self.words[index];
+        if index == usize::from(first >> 6) {
+            word &= u64::MAX << (first & 63);
+        }
+        if index == usize::from(last >> 6) {
+            word &= u64::MAX >> (63 - (last & 63));
+        }
+        word
     }
 }
 
@@ -202,18 +220,46 @@ impl Container {
 
     /// Returns the places, ascending; from the back, descending.
     pub(crate) fn iter(&self) -> Box<dyn DoubleEndedIterator<Item = u16> + '_> {
+        self.iter_between(0, u16::MAX)
+    }
+
+    /// Returns the places between two, both included, ascending; from the back, descending.
+    pub(crate) fn iter_between(
+        &self,
+        first: u16,
+        last: u16,
+    ) -> Box<dyn DoubleEndedIterator<Item = u16> + '_> {
         match self {
-            Container::Sparse(places) => Box::new(places.iter().copied()),
-            Container::Dense(bitmap) => Box::new(bitmap.iter()),
+            Container::Sparse(places) => Box::new(between(places, first, last).iter().copied()),
+            Container::Dense(_) if first > last => Box::new(std::iter::empty()),
+            Container::Dense(bitmap) => Box::new(bitmap.iter_between(first, last)),
         }
     }
 
     /// Returns how many places lie between two, both included.
     pub(crate) fn count_between(&self, first: u16, last: u16) -> usize {
-        if (first, last) == (0, u16::MAX) {
-            return self.len();
+        match self {
+            _ if (first, last) == (0, u16::MAX) => self.len(),
+            Container::Sparse(places) => between(places, first, last).len(),
+            Container::Dense(_) if first > last => 0,
+            Container::Dense(bitmap) => bitmap.count_between(first, last),
         }
-        self.iter().skip_while(|place| *place < first).take_while(|place| *place <= last).count()
+    }
+
+    /// Returns the order of the places: how many there are below each.
+    pub(crate) fn ranks(&self) -> Ranks<'_> {
+        match self {
+            Container::Sparse(places) => Ranks::Sparse(places),
+            Container::Dense(bitmap) => {
+                let mut below = Vec::with_capacity(WORDS);
+                let mut count = 0;
+                for word in &bitmap.words {
+                    below.push(count);
+                    count += word.count_ones();
+                }
+                Ranks::Dense { bitmap, below }
+            }
+        }
     }
 
     /// Returns the stored form: 8,192 bytes of a bitmap, or fewer of a list, little-endian.
@@ -252,11 +298,42 @@ impl Container {
                 *self = Container::from_ascending(std::mem::take(places));
             }
             Container::Dense(bitmap) if bitmap.len < DENSE_MIN => {
-                *self = Container::Sparse(bitmap.iter().collect());
+                *self = Container::Sparse(bitmap.iter_between(0, u16::MAX).collect());
             }
             Container::Sparse(_) | Container::Dense(_) => {}
         }
     }
+}
+
+/// See [`Container::ranks`].
+pub(crate) enum Ranks<'a> {
+    Sparse(&'a [u16]),
+    /// With how many places lie below each word.
+    Dense {
+        bitmap: &'a Bitmap,
+        below: Vec<u32>,
+    },
+}
+
+impl Ranks<'_> {
+    /// Returns how many places lie below this one; `None` if it is not in the set.
+    pub(crate) fn rank(&self, place: u16) -> Option<usize> {
+        match self {
+            Ranks::Sparse(places) => places.binary_search(&place).ok(),
+            Ranks::Dense { bitmap, below } => {
+                let index = usize::from(place >> 6);
+                let lower = bitmap.words[index] & !(u64::MAX << (place & 63));
+                bitmap.contains(place).then(|| (below[index] + lower.count_ones()) as usize)
+            }
+        }
+    }
+}
+
+/// Returns the part of an ascending list that lies between two places, both included.
+fn between(places: &[u16], first: u16, last: u16) -> &[u16] {
+    let start = places.partition_point(|place| *place < first);
+    let end = places.partition_point(|place| *place <= last);
+    places.get(start..end).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -290,6 +367,16 @@ mod tests {
         }
 
         #[test]
+        fn a_rank_is_the_number_of_places_below(a in places(), probe: u16) {
+            let x = container(&a);
+            let ranks = x.ranks();
+            for (rank, place) in a.iter().enumerate() {
+                prop_assert_eq!(ranks.rank(*place), Some(rank));
+            }
+            prop_assert_eq!(ranks.rank(probe).is_some(), a.contains(&probe));
+        }
+
+        #[test]
         fn the_stored_form_returns(a in places()) {
             let x = container(&a);
             prop_assert_eq!(Container::from_bytes(&x.to_bytes()), Some(x));
@@ -313,9 +400,15 @@ mod tests {
         }
 
         #[test]
-        fn counts_between_are_those_of_the_set(a in places(), first: u16, last: u16) {
-            let expected = if first <= last { a.range(first..=last).count() } else { 0 };
-            prop_assert_eq!(container(&a).count_between(first, last), expected);
+        fn what_lies_between_is_what_the_set_has_there(a in places(), first: u16, last: u16) {
+            let expected: Vec<u16> = match first <= last {
+                true => a.range(first..=last).copied().collect(),
+                false => Vec::new(),
+            };
+            let x = container(&a);
+            prop_assert_eq!(x.count_between(first, last), expected.len());
+            prop_assert!(x.iter_between(first, last).eq(expected.iter().copied()));
+            prop_assert!(x.iter_between(first, last).rev().eq(expected.iter().rev().copied()));
         }
     }
 

@@ -5,7 +5,7 @@
 //! - [`term`]: what is looked up: a keyed hash of a field and a value, or of a creator.
 //! - [`container`]: the numbers of one *chunk* (65,536 consecutive numbers) that have a term.
 //! - [`chunk_set`]: containers by chunk: a set of sequence numbers.
-//! - [`column`]: the numeric values of one field in one chunk, for ranges.
+//! - [`mod@column`]: the numeric values of one field in one chunk, for ranges.
 //! - [`block`]: many terms' small containers, packed into some 4 KB.
 //! - [`segment`]: the immutable postings of a range of numbers, as rows of blocks, containers and columns; and the
 //!   [`segment::Manifest`] that names the segments of an account.

@@ -22,10 +22,11 @@ use super::intersect::Condition;
 use super::segment::Manifest;
 use super::term::{ImageTerms, NumericField, Term};
 
-/// Estimated bytes of one image in a layer, besides its terms.
-const IMAGE_BYTES: usize = 160;
-/// Estimated bytes of one term or number of one image in a layer.
-const TERM_BYTES: usize = 96;
+/// Estimated bytes of one image in a layer, besides its terms: what the allocator was seen to take where each image
+/// has terms of its own.
+const IMAGE_BYTES: usize = 480;
+/// Estimated bytes of one term or number of one image in a layer, likewise.
+const TERM_BYTES: usize = 290;
 
 /// The postings of some images, in memory.
 #[derive(Clone, Default)]
@@ -45,10 +46,6 @@ impl Layer {
     /// Returns roughly how many bytes the layer takes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    fn contains(&self, sequence: u64) -> bool {
-        self.images.contains_key(&sequence)
     }
 
     fn insert(&mut self, sequence: u64, terms: ImageTerms) {
@@ -146,6 +143,7 @@ pub(crate) struct Overlay {
 }
 
 /// What one page needs of the overlay, detached from it.
+#[derive(Clone)]
 pub(crate) struct OverlayView {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) masks: Arc<ChunkSet>,
@@ -210,6 +208,11 @@ impl Overlay {
         &self.edits
     }
 
+    /// Returns the number above those of every image in the tail.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.tail.images.keys().max().map_or(0, |last| last + 1)
+    }
+
     /// Freezes the tail, which holds the images of this range, while a segment is built for it.
     pub(crate) fn freeze(&mut self, range: Range<u64>) {
         debug_assert!(
@@ -217,11 +220,6 @@ impl Overlay {
         );
         let layer = std::mem::take(&mut self.tail);
         self.frozen = Some(Frozen { layer, range, gone: ChunkSet::default() });
-    }
-
-    /// Says whether a segment is being built from a frozen tail.
-    pub(crate) fn is_frozen(&self) -> bool {
-        self.frozen.is_some()
     }
 
     /// Lets a new segment answer for a range. `folded` are the masked numbers that it was built after: their masks
@@ -243,11 +241,6 @@ impl Overlay {
         self.masks.count(range)
     }
 
-    /// Returns how many numbers are masked.
-    pub(crate) fn masks_len(&self) -> usize {
-        self.masks.len()
-    }
-
     /// Returns roughly how many bytes the overlay takes.
     pub(crate) fn bytes(&self) -> usize {
         let frozen = self.frozen.as_ref().map_or(0, |frozen| frozen.layer.bytes);
@@ -257,28 +250,19 @@ impl Overlay {
     /// Returns what a page with these conditions needs.
     pub(crate) fn view(&self, conditions: &[Condition]) -> OverlayView {
         let matching = |condition: &Condition| {
-            let mut matches = self.frozen.as_ref().map(|frozen| {
-                let mut matches = frozen.layer.matches(condition);
+            let mut matches = ChunkSet::default();
+            if let Some(frozen) = &self.frozen {
+                matches.unite(&frozen.layer.matches(condition));
                 matches.subtract(&frozen.gone);
-                matches
-            });
-            let matches = matches.get_or_insert_default();
+            }
             matches.unite(&self.tail.matches(condition));
             matches.unite(&self.edits.matches(condition));
-            std::mem::take(matches)
+            matches
         };
         let mut sets = conditions.iter().map(matching);
         let first = sets.next().unwrap_or_default();
         let matches = sets.fold(first, |matches, set| matches.and(&set));
         OverlayView { manifest: Arc::clone(&self.manifest), masks: Arc::clone(&self.masks), matches }
-    }
-
-    /// Says whether the overlay has this image in one of its layers; for checks.
-    pub(crate) fn holds(&self, sequence: u64) -> bool {
-        let frozen = self.frozen.as_ref();
-        let in_frozen =
-            frozen.is_some_and(|frozen| frozen.layer.contains(sequence) && !frozen.gone.contains(sequence));
-        in_frozen || self.tail.contains(sequence) || self.edits.contains(sequence)
     }
 }
 
@@ -319,7 +303,7 @@ mod tests {
         overlay.apply(Change::Delete(1));
         assert!(with_term(&overlay, 1).is_empty());
         overlay.apply(Change::Delete(2));
-        assert_eq!((overlay.bytes(), overlay.masks_len()), (0, 0));
+        assert_eq!((overlay.bytes(), overlay.masks.count(0..u64::MAX)), (0, 0));
     }
 
     #[test]
@@ -341,6 +325,6 @@ mod tests {
         assert_eq!((with_term(&overlay, 1), with_term(&overlay, 2)), (vec![5], vec![3]));
         let view = overlay.view(&[]);
         assert_eq!(view.masks.range(0..10).collect::<Vec<_>>(), [3, 4]);
-        assert!(!overlay.is_frozen());
+        assert!(overlay.frozen.is_none());
     }
 }

@@ -4,12 +4,13 @@ use darkroom_model::{MetaFilter, Predicate, Scalar, ScalarRef};
 
 use crate::record::Record;
 
-/// A term: a filterable field with a scalar value, or a creator ("not set" included), as a 128-bit keyed hash of its
+/// A term: a filterable field with a scalar value, a creator ("not set" included), or being an image at all, as a 128-bit keyed hash of its
 /// length-prefixed parts. Two terms with one hash are told apart by the records they lead to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Term(pub(crate) u128);
 
-/// A numeric field, whose values are kept in columns: the keyed hash of its path.
+/// A numeric field, whose values are kept in columns: the keyed hash of its path. Two fields of one hash would hide
+/// each other's values; at 128 bits of a key that nobody knows, no account ever has two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct NumericField(pub(crate) u128);
 
@@ -17,7 +18,7 @@ pub(crate) struct NumericField(pub(crate) u128);
 #[derive(Clone)]
 pub(crate) struct TermHasher {
     key: [u8; 32],
-    /// Bits of a hash that count: 128, or fewer where a test wants terms to collide.
+    /// Bits of a term that count: 128, or fewer where a test wants terms to collide.
     bits: u32,
 }
 
@@ -41,19 +42,24 @@ impl TermHasher {
 
     /// Returns the term of a field with a value.
     pub(crate) fn field(&self, path: &str, value: ScalarRef<'_>) -> Term {
-        Term(match value {
-            ScalarRef::String(text) => self.hash(b's', path, text.as_bytes()),
-            ScalarRef::Number(number) => self.hash(b'n', path, &number.to_bytes()),
-            ScalarRef::Boolean(value) => self.hash(b'b', path, &[u8::from(value)]),
-        })
+        match value {
+            ScalarRef::String(text) => self.term(b's', path, text.as_bytes()),
+            ScalarRef::Number(number) => self.term(b'n', path, &number.to_bytes()),
+            ScalarRef::Boolean(value) => self.term(b'b', path, &[u8::from(value)]),
+        }
     }
 
     /// Returns the term of a creator, or of "not set".
     pub(crate) fn creator(&self, creator: Option<&str>) -> Term {
-        Term(match creator {
-            Some(creator) => self.hash(b'c', "", creator.as_bytes()),
-            None => self.hash(b'u', "", b""),
-        })
+        match creator {
+            Some(creator) => self.term(b'c', "", creator.as_bytes()),
+            None => self.term(b'u', "", b""),
+        }
+    }
+
+    /// Returns the term that every image has: by it images are counted.
+    pub(crate) fn everything(&self) -> Term {
+        self.term(b'e', "", b"")
     }
 
     /// Returns the key of a field's columns.
@@ -63,7 +69,7 @@ impl TermHasher {
 
     /// Returns what an image is found by.
     pub(crate) fn image_terms(&self, record: &Record<'_>) -> ImageTerms {
-        let mut terms = vec![self.creator(record.view().creator)];
+        let mut terms = vec![self.everything(), self.creator(record.view().creator)];
         let mut numbers = Vec::new();
         for (path, value) in record.fields() {
             terms.push(self.field(path, value));
@@ -86,13 +92,17 @@ impl TermHasher {
         Some(terms)
     }
 
+    fn term(&self, kind: u8, path: &str, value: &[u8]) -> Term {
+        Term(self.hash(kind, path, value) >> (128 - self.bits))
+    }
+
     fn hash(&self, kind: u8, path: &str, value: &[u8]) -> u128 {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         let lengths = [(path.len() as u64).to_be_bytes(), (value.len() as u64).to_be_bytes()];
         hasher.update(&[kind]).update(&lengths[0]).update(&lengths[1]).update(path.as_bytes()).update(value);
         let mut first_half = [0; 16];
         first_half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        u128::from_be_bytes(first_half) >> (128 - self.bits)
+        u128::from_be_bytes(first_half)
     }
 }
 
@@ -114,6 +124,7 @@ mod tests {
             hasher.field("a", ScalarRef::String("true")),
             hasher.field("as", ScalarRef::String("")),
             hasher.field("a", ScalarRef::String("s")),
+            hasher.everything(),
             hasher.creator(None),
             hasher.creator(Some("a")),
             Term(hasher.numeric_field("a").0),

@@ -1,1 +1,33 @@
-//! api
+//! The wire: what the HTTP API of Cloudflare Images says, and how (ARCHITECTURE.md, "The crates").
+//!
+//! Odd spellings stop here. What comes in leaves this crate as types of the model; what goes out is bytes. Nothing
+//! here does I/O, and nothing here knows an HTTP library.
+//!
+//! - which calls there are: [`endpoints`], the one table that router, documents and answers 404, 405 and 501 read
+//! - what goes wrong: [`error_codes`], the one table of errors; [`envelope`], how results and errors are wrapped
+//! - list v2: [`list_query`] (the query grammar), [`continuation_token`] (the seal around a cursor)
+//! - list v1: [`list_v1_query`]
+//! - what calls carry: [`bodies`]
+//! - image URLs: [`delivery_path`], with the errors of their own kind
+//! - what holds for any bytes: [`fuzz_targets`]
+
+pub mod bodies;
+pub mod continuation_token;
+pub mod delivery_path;
+pub mod endpoints;
+pub mod envelope;
+pub mod error_codes;
+pub mod fuzz_targets;
+mod json;
+pub mod list_query;
+pub mod list_v1_query;
+
+pub use bodies::direct_upload::{DirectUpload, DirectUploadForm, write_direct_upload};
+pub use bodies::edit::parse_edit;
+pub use bodies::image::{ImageUrls, write_entry, write_image, write_numbered_page, write_page};
+pub use bodies::upload::{FormPart, UploadForm, UploadSource};
+pub use delivery_path::{DeliveryError, DeliveryPath, Rendering};
+pub use endpoints::{ENDPOINTS, Endpoint, EndpointName, Found};
+pub use error_codes::{ApiError, ErrorName};
+pub use list_query::ListQuery;
+pub use list_v1_query::ListV1Query;

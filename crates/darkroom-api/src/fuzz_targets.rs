@@ -1,0 +1,189 @@
+//! What must hold for any bytes at all: the bodies of the fuzz targets in `fuzz/`.
+//!
+//! They stand here so that every test run on the stable compiler replays the committed corpus through them, and the
+//! property tests use them too. Each panics when a promise is broken.
+
+use bytes::Bytes;
+use darkroom_model::source_url::{Host, Scheme};
+use darkroom_model::{
+    AccountId, Cursor, Limits, Sequence, SignatureError, SignedUrl, SigningKeyValue, SortOrder, SourceUrl,
+    Timestamp, signature,
+};
+
+use crate::error_codes::ApiError;
+use crate::list_query::{DOCUMENTATION_URL, ListQuery};
+use crate::{FormPart, UploadForm, UploadSource, continuation_token, endpoints, write_direct_upload};
+
+/// The bytes are a raw query. It is read or refused as documented, and means the same with everything encoded.
+pub fn list_query(bytes: &[u8]) {
+    let raw = String::from_utf8_lossy(bytes);
+    let limits = Limits::default();
+    let parsed = ListQuery::parse(&raw, &limits);
+    assert_eq!(parsed, ListQuery::parse(&encode_everything(&raw), &limits), "{raw:?}");
+    match parsed {
+        Ok(query) => {
+            assert!((1..=limits.page_max).contains(&query.page_size));
+            assert!(query.filters.meta.len() <= limits.filters_max);
+            assert_ne!(query.continuation_token.as_deref(), Some(""));
+        }
+        Err(error) => {
+            assert_refused(&error, "/query");
+            assert_eq!(error.documentation_url, Some(DOCUMENTATION_URL));
+        }
+    }
+}
+
+/// Writes a raw query so that nothing stands unencoded but what divides it.
+fn encode_everything(raw: &str) -> String {
+    let mut encoded = String::new();
+    for part in raw.split('&') {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        encoded.push_str(&format!("{}={}&", encode_text(name), encode_text(value)));
+    }
+    encoded
+}
+
+fn encode_text(raw: &str) -> String {
+    let bytes = raw.as_bytes();
+    let is_hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let mut encoded = String::new();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let is_escape = byte == b'%' && is_hex(at + 1) && is_hex(at + 2);
+        match byte {
+            b'+' => encoded.push_str("%20"),
+            _ if is_escape => encoded.push_str(&raw[at..at + 3]),
+            _ => encoded.push_str(&format!("%{byte:02x}")),
+        }
+        at += if is_escape { 3 } else { 1 };
+    }
+    encoded
+}
+
+/// The bytes are a token, which nobody sealed; and then what a token is made of, which opens again until a bit is
+/// changed.
+pub fn continuation_token(bytes: &[u8]) {
+    let key = [0x5a; 32];
+    let account = AccountId::parse("account").expect("a legal id");
+    let query = ListQuery::parse("meta.a[eq]=x", &Limits::default()).expect("a legal query");
+    let text = String::from_utf8_lossy(bytes);
+    let error = continuation_token::open(&text, &account, &query, &key).expect_err("nobody sealed this");
+    assert_refused(&error, "/query/continuation_token");
+
+    let sequence = bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let sort_order = if bytes.len().is_multiple_of(2) { SortOrder::Ascending } else { SortOrder::Descending };
+    let query = ListQuery { sort_order, ..query };
+    let cursor = Cursor::new(account.clone(), Sequence(sequence), sort_order, &query.filters);
+    let token = continuation_token::seal(&cursor, &key);
+    assert_eq!(continuation_token::open(&token, &account, &query, &key), Ok(cursor));
+
+    let place = usize::from(bytes.last().copied().unwrap_or(0));
+    let mut changed = token.into_bytes();
+    let length = changed.len();
+    changed[place / 8 % length] ^= 1 << (place % 8);
+    let changed = String::from_utf8_lossy(&changed);
+    assert!(continuation_token::open(&changed, &account, &query, &key).is_err(), "{changed}");
+}
+
+/// The parts of a form are read or refused as documented, and what is read keeps to its limits.
+pub fn upload_form(parts: Vec<FormPart>) {
+    let limits = Limits::default();
+    match UploadForm::parse(parts, &limits) {
+        Ok(form) => {
+            assert_ne!(form.source, UploadSource::File(Bytes::new()));
+            let filename_chars = form.filename.as_ref().map_or(1, |name| name.chars().count());
+            assert!((1..=limits.filename_chars_max).contains(&filename_chars));
+            if let Some(metadata) = form.metadata {
+                assert!(metadata.as_json().len() <= limits.metadata_bytes_max);
+                let stored = darkroom_model::Metadata::from_stored(metadata.as_json());
+                assert_eq!(stored, Some(metadata), "metadata reads back as it was");
+            }
+            if let Some(id) = form.id {
+                assert!(id.is_custom());
+            }
+        }
+        Err(error) => assert_refused(&error, ""),
+    }
+}
+
+/// The first line is a URL, the rest a `Location` that its origin answers. Both are read or refused; what is read is
+/// written in one way, which reads back as the same, names a host in one way, and shows no password.
+pub fn source_url(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (url, place) = text.split_once('\n').unwrap_or((&text, ""));
+    let Ok(url) = SourceUrl::parse(url) else { return };
+    check_source_url(&url);
+    if let Ok(url) = url.join(place) {
+        check_source_url(&url);
+    }
+}
+
+fn check_source_url(url: &SourceUrl) {
+    let scheme = if url.scheme() == Scheme::Https { "https" } else { "http" };
+    let written = format!("{scheme}://{}{}", url.authority(), url.target());
+    let again = SourceUrl::parse(&written).expect("what was read can be read");
+    assert_eq!(again, url.clone().with_credentials(None), "{written}");
+    assert!(again.is_same_origin(url) && again.credentials().is_none() && url.port() != 0);
+    let sendable = |byte: u8| byte.is_ascii_graphic() && byte != b'\\' && byte != b'#';
+    assert!(url.target().starts_with('/') && url.target().bytes().all(sendable), "{written}");
+    if let Host::Name(name) = url.host() {
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)), "{name}");
+        // No resolver may take it for an address.
+        let last = name.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+        assert!(!last.bytes().all(|byte| byte.is_ascii_digit()) && !last.starts_with("0x"), "{name}");
+    }
+    assert_eq!(format!("{url:?}"), "SourceUrl(..)");
+    if let Some(credentials) = url.credentials() {
+        assert!(!credentials.expose().iter().any(u8::is_ascii_control));
+        assert_eq!(format!("{credentials:?}"), "Credentials(..)");
+    }
+}
+
+/// The first line is the raw path of a URL, the rest its raw query. No stranger's signature opens it; ours does, wherever
+/// it stands, unless there is another or the URL's time is over.
+pub fn signed_url(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (raw_path, raw_query) = text.split_once('\n').unwrap_or((&text, ""));
+    let key = SigningKeyValue::from_random([0x5a; 24]);
+    let now = Timestamp(1_735_689_600_000);
+    let verify = |raw_query: &str| SignedUrl { raw_path, raw_query }.verify([&key], now);
+    let refused = verify(raw_query).expect_err("nobody signed this");
+    let message = match raw_query {
+        "" => raw_path.to_owned(),
+        query => format!("{raw_path}?{query}"),
+    };
+    let sig = signature::sign(&key, &message);
+    let behind = verify(format!("{raw_query}&sig={sig}").trim_start_matches('&'));
+    match refused {
+        SignatureError::Missing if !raw_query.starts_with('&') => {
+            assert_eq!(behind, verify(&format!("sig={sig}&{raw_query}")));
+            assert_ne!(behind, Err(SignatureError::Missing));
+        }
+        SignatureError::Missing => {}
+        _ => assert_eq!(behind, Err(SignatureError::Mismatch), "two signatures"),
+    }
+}
+
+/// The bytes are the raw path of a request. If it is a one-time URL, it names an image as our own answers would, or none.
+pub fn upload_url(bytes: &[u8]) {
+    let path = String::from_utf8_lossy(bytes);
+    let Some(Ok(found)) = endpoints::find_at_root("POST", &path) else { return };
+    let (hash, id) = match (found.account_hash(), found.image_id()) {
+        (Ok(hash), Ok(id)) => (hash, id),
+        (Err(error), _) | (_, Err(error)) => return assert_eq!((error.status, error.code), (404, 5404)),
+    };
+    let mut json = Vec::new();
+    write_direct_upload(&mut json, &id, "", &hash);
+    let answer: serde_json::Value = serde_json::from_slice(&json).expect("what we write is JSON");
+    let url = answer["uploadURL"].as_str().expect("a URL");
+    let again = endpoints::find_at_root("POST", url).expect("our own URL").expect("takes POST");
+    assert_eq!((again.account_hash(), again.image_id()), (Ok(hash), Ok(id)), "{url}");
+}
+
+/// An error of the caller, with a message of bounded length, and a pointer into the right part if it has one.
+fn assert_refused(error: &ApiError, pointer: &str) {
+    assert_eq!(error.status, 400, "{error}");
+    assert!(matches!(error.code, 5400 | 5411), "{error}");
+    assert!((1..=400).contains(&error.message.chars().count()), "{error}");
+    assert!(error.pointer.as_deref().is_none_or(|found| found.starts_with(pointer)), "{error:?}");
+}

@@ -1,0 +1,452 @@
+//! The one table of settings.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use darkroom_model::{AccountId, Network};
+
+use crate::http::caller::is_token68;
+
+use super::parse::{Listen, LogFormat, PublicUrl, Rate, addresses, parse_account_hash};
+use super::{CatalogEngine, OriginalsPlace, Secret, Settings};
+
+/// One setting: everything that anyone needs to know about it.
+pub struct Setting {
+    /// Its key in `darkroom.toml`; flag and environment name follow from it.
+    pub key: &'static str,
+    /// A value in the spelling of `darkroom.toml`: the default, or an example where there is none.
+    pub example: &'static str,
+    /// Whether `example` is what holds when nobody says otherwise.
+    pub has_default: bool,
+    /// What a value must be, to end the sentence "expected …".
+    pub expected: &'static str,
+    /// One sentence for the operator.
+    pub help: &'static str,
+    /// Whether the value is never shown and never a flag, which other users of the machine could read.
+    pub secret: bool,
+    set: fn(&mut Settings, &str) -> Result<(), Refusal>,
+}
+
+/// Why a setting refuses a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// It is not what was expected.
+    Malformed,
+    /// It is documented and not built yet.
+    NotBuilt,
+}
+
+/// A row whose value is a number in [`Limits`](darkroom_model::Limits), under the name that it has there.
+macro_rules! limit {
+    ($field:ident, $default:literal, $what:literal from $min:literal to $max:literal, $help:literal) => {
+        Setting {
+            key: stringify!($field),
+            example: $default,
+            has_default: true,
+            expected: concat!($what, " from ", $min, " to ", $max),
+            help: $help,
+            secret: false,
+            set: |settings, text| place(&mut settings.limits.$field, number(text, $min..=$max)),
+        }
+    };
+}
+
+/// A row whose value is a time in [`Limits`](darkroom_model::Limits), in seconds.
+macro_rules! wait {
+    ($field:ident, $key:literal, $default:literal, $min:literal to $max:literal, $help:literal) => {
+        Setting {
+            key: $key,
+            example: $default,
+            has_default: true,
+            expected: concat!("a number of seconds from ", $min, " to ", $max),
+            help: $help,
+            secret: false,
+            set: |settings, text| {
+                place(&mut settings.limits.$field, number(text, $min..=$max).map(Duration::from_secs))
+            },
+        }
+    };
+}
+
+/// Every setting, in the order in which help and `darkroom.toml` show them.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen",
+        example: r#"["127.0.0.1:3535", "[::1]:3535"]"#,
+        has_default: true,
+        expected: "addresses with ports, such as 127.0.0.1:3535, separated by commas",
+        help: "Addresses of API, delivery and health; of the defaults one suffices, what is named must bind.",
+        secret: false,
+        set: |settings, text| place(&mut settings.listen, Listen::parse(text)),
+    },
+    Setting {
+        key: "admin_listen",
+        example: r#"["127.0.0.1:3536"]"#,
+        has_default: false,
+        expected: "addresses with ports, such as 127.0.0.1:3536, separated by commas",
+        help: "Where /metrics lives, and health too; without it, on those of `listen` that are loopback addresses.",
+        secret: false,
+        set: |settings, text| place(&mut settings.admin_listen, addresses(text).map(Some)),
+    },
+    Setting {
+        key: "data",
+        example: r#""./darkroom-data""#,
+        has_default: true,
+        expected: "the path of a folder",
+        help: "The data folder: catalog and originals; created if absent, used by one process at a time.",
+        secret: false,
+        set: |settings, text| place(&mut settings.data, (!text.is_empty()).then(|| PathBuf::from(text))),
+    },
+    Setting {
+        key: "public_url",
+        example: r#""https://images.example.com""#,
+        has_default: false,
+        expected: "an http or https URL without query",
+        help: "What the URLs in `variants` begin with; without it, scheme and Host of the request.",
+        secret: false,
+        set: |settings, text| place(&mut settings.public_url, PublicUrl::parse(text).map(Some)),
+    },
+    Setting {
+        key: "trusted_proxies",
+        example: "[]",
+        has_default: true,
+        expected: "addresses or networks, such as 10.0.0.0/8, separated by commas",
+        help: "Whose X-Forwarded-For, -Proto and -Host count; from others they are passed over.",
+        secret: false,
+        set: |settings, text| place(&mut settings.trusted_proxies, parse_networks(text)),
+    },
+    Setting {
+        key: "token_rate",
+        example: r#""1200/300""#,
+        has_default: false,
+        expected: "a number of requests and a number of seconds, such as 1200/300",
+        help: "Calls of the API that a token may make in so many seconds; the rest gets 429.",
+        secret: false,
+        set: |settings, text| place(&mut settings.token_rate, Rate::parse(text).map(Some)),
+    },
+    Setting {
+        key: "address_rate",
+        example: r#""200/1""#,
+        has_default: false,
+        expected: "a number of requests and a number of seconds, such as 200/1",
+        help: "Calls of the API that a client's address (of IPv6, a /64) may make in so many seconds.",
+        secret: false,
+        set: |settings, text| place(&mut settings.address_rate, Rate::parse(text).map(Some)),
+    },
+    Setting {
+        key: "catalog",
+        example: r#""lmdb""#,
+        has_default: true,
+        expected: "lmdb or memory",
+        help: "Where the catalog is kept: in the data folder, or nowhere (with originals = \"memory\" only).",
+        secret: false,
+        set: |settings, text| match text {
+            "lmdb" => place(&mut settings.catalog, Some(CatalogEngine::Lmdb)),
+            "memory" => place(&mut settings.catalog, Some(CatalogEngine::Memory)),
+            text if text.starts_with("postgres://") => Err(Refusal::NotBuilt),
+            _ => Err(Refusal::Malformed),
+        },
+    },
+    Setting {
+        key: "originals",
+        example: r#""file""#,
+        has_default: true,
+        expected: "file or memory",
+        help: "Where originals are kept: in the data folder, or nowhere.",
+        secret: false,
+        set: |settings, text| match text {
+            "file" => place(&mut settings.originals, Some(OriginalsPlace::File)),
+            "memory" => place(&mut settings.originals, Some(OriginalsPlace::Memory)),
+            text if text.starts_with("s3://") => Err(Refusal::NotBuilt),
+            _ => Err(Refusal::Malformed),
+        },
+    },
+    Setting {
+        key: "compatibility",
+        example: r#""strict""#,
+        has_default: true,
+        expected: "strict",
+        help: "Strict refuses what Cloudflare documents as refused.",
+        secret: false,
+        set: |_, text| match text {
+            "strict" => Ok(()),
+            "extended" => Err(Refusal::NotBuilt),
+            _ => Err(Refusal::Malformed),
+        },
+    },
+    Setting {
+        key: "account_id",
+        example: r#""023e105f4ecef8ad9ca31a8372d0c353""#,
+        has_default: false,
+        expected: "1 to 64 letters, digits, '_' or '-'",
+        help: "The id of the first account; made at the first start if it is not given.",
+        secret: false,
+        set: |settings, text| place(&mut settings.account_id, AccountId::parse(text).ok().map(Some)),
+    },
+    Setting {
+        key: "account_hash",
+        example: r#""Vi7wi5KSItxGFsWRG2Us6Q""#,
+        has_default: false,
+        expected: "1 to 64 letters, digits, '_' or '-', and no word that other paths begin with, such as upload",
+        help: "The first account's name in delivery URLs; made at the first start if it is not given.",
+        secret: false,
+        set: |settings, text| place(&mut settings.account_hash, parse_account_hash(text).map(Some)),
+    },
+    Setting {
+        key: "api_token",
+        example: r#""a-long-random-word""#,
+        has_default: false,
+        expected: "16 to 256 letters, digits or any of '-._~+/', then perhaps '='",
+        help: "The first account's token; made at the first start if it is not given.",
+        secret: true,
+        set: |settings, text| {
+            let token = is_bearer_token(text).then(|| Some(Secret::new(text.to_owned())));
+            place(&mut settings.api_token, token)
+        },
+    },
+    Setting {
+        key: "allow_private_sources",
+        example: "[]",
+        has_default: true,
+        expected: "networks such as 10.1.0.0/16, with nothing behind their prefix, separated by commas",
+        help: "Networks that are not public from which uploads by URL may fetch; everything else there is refused.",
+        secret: false,
+        set: |settings, text| place(&mut settings.allow_private_sources, parse_networks(text)),
+    },
+    Setting {
+        key: "log",
+        example: r#""info""#,
+        has_default: true,
+        expected: "a level (error, warn, info, debug, trace), perhaps per module: info,hyper=debug",
+        help: "What is logged on standard error.",
+        secret: false,
+        set: |settings, text| {
+            let readable = tracing_subscriber::EnvFilter::try_new(text).is_ok() && !text.is_empty();
+            place(&mut settings.log, readable.then(|| text.to_owned()))
+        },
+    },
+    Setting {
+        key: "log_format",
+        example: r#""auto""#,
+        has_default: true,
+        expected: "auto, text or json",
+        help: "How logs are written; auto is text on a terminal and JSON otherwise.",
+        secret: false,
+        set: |settings, text| {
+            let format = match text {
+                "auto" => Some(LogFormat::Auto),
+                "text" => Some(LogFormat::Text),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            };
+            place(&mut settings.log_format, format)
+        },
+    },
+    Setting {
+        key: "log_addresses",
+        example: "false",
+        has_default: true,
+        expected: "true or false",
+        help: "Whether a request's line in the log has the client's address.",
+        secret: false,
+        set: |settings, text| place(&mut settings.log_addresses, text.parse().ok()),
+    },
+    limit!(
+        min_free_bytes, "268435456", "a number of bytes" from 0 to 1152921504606846976,
+        "Bytes that must be free where the data folder lies; below it uploads are refused, and all else goes on."
+    ),
+    limit!(filters_max, "5", "a number" from 1 to 100, "Metadata filters in one list; Cloudflare allows 5."),
+    limit!(list_values_max, "10", "a number" from 1 to 100, "Values of one `in` filter; Cloudflare allows 10."),
+    limit!(per_page_max, "10000", "a number" from 1 to 1000000, "Largest `per_page` that is not refused."),
+    limit!(page_max, "1000", "a number" from 1 to 10000, "Images on one page, whatever `per_page` says."),
+    limit!(creator_chars_max, "1024", "a number of characters" from 1 to 4096, "Longest creator."),
+    limit!(
+        filename_chars_max, "255", "a number of characters" from 1 to 4096,
+        "Longest file name; a longer one is refused."
+    ),
+    limit!(
+        metadata_bytes_max, "1024", "a number of bytes" from 2 to 32768,
+        "Largest metadata of an image, as compact JSON; Cloudflare allows 1024."
+    ),
+    limit!(
+        file_bytes_max, "10485760", "a number of bytes" from 1 to 1073741824,
+        "Largest uploaded file; it is held in memory while it comes."
+    ),
+    limit!(
+        field_bytes_max, "65536", "a number of bytes" from 1024 to 1048576,
+        "Largest part of an upload's form that is not the file."
+    ),
+    limit!(
+        parts_max, "512", "a number" from 1 to 10000,
+        "Parts of an upload's form: clients send metadata as one part a value."
+    ),
+    limit!(json_bytes_max, "65536", "a number of bytes" from 1024 to 16777216, "Largest JSON body."),
+    limit!(
+        pixels_max, "100000000", "a number of pixels" from 1 to 10000000000,
+        "Pixels of an image, all frames of an animation together."
+    ),
+    limit!(
+        side_max, "12000", "a number of pixels" from 1 to 65535,
+        "Longest side of an image; of WebP, whose format ends at 16383, that."
+    ),
+    limit!(
+        head_bytes_max, "65536", "a number of bytes" from 8192 to 1048576,
+        "Largest head of a request: an id of 1024 characters, encoded, takes 12 KiB."
+    ),
+    wait!(
+        fetch_wait, "fetch_wait_seconds", "30", 1 to 3600,
+        "How long fetching a file by URL may take, redirects included."
+    ),
+    limit!(redirects_max, "5", "a number" from 0 to 20, "Redirects that are followed on the way to a file."),
+    limit!(
+        fetches_max, "16", "a number" from 1 to 10000,
+        "Files fetched at the same time; further ones wait, and each holds file_bytes_max of upload_memory_bytes_max."
+    ),
+    limit!(
+        connections_max, "4096", "a number" from 1 to 1000000,
+        "Connections served at the same time; further ones wait to be accepted."
+    ),
+    limit!(
+        streams_max, "100", "a number" from 1 to 10000,
+        "Requests in progress on one HTTP/2 connection; those of all together are at most connections_max."
+    ),
+    limit!(
+        upload_memory_bytes_max, "268435456", "a number of bytes, more than file_bytes_max," from 1048576 to 1099511627776,
+        "Memory of all uploads in progress together; further uploads wait."
+    ),
+    wait!(
+        head_wait, "head_wait_seconds", "30", 1 to 3600,
+        "How long a request's head may take to arrive, and a connection may wait for its next request."
+    ),
+    wait!(
+        body_wait, "body_wait_seconds", "30", 1 to 3600,
+        "How long a request's body may pause; a phone in a tunnel comes back sooner."
+    ),
+    wait!(
+        body_time_max, "body_time_max_seconds", "600", 1 to 86400,
+        "How long a request's body may take in all, however steadily it comes."
+    ),
+    wait!(
+        upload_wait, "upload_wait_seconds", "30", 1 to 3600,
+        "How long an upload may wait for memory that others hold."
+    ),
+    wait!(
+        answer_wait, "answer_wait_seconds", "60", 1 to 3600,
+        "How long an answer may wait for a client that does not take it."
+    ),
+    wait!(
+        shutdown_wait, "shutdown_wait_seconds", "25", 0 to 3600,
+        "How long a server that was told to stop lets accepted requests finish; less than its supervisor waits."
+    ),
+];
+
+impl Setting {
+    /// Returns the setting with this key.
+    pub fn by_key(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// Returns the flag without its dashes.
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// Returns the environment variable.
+    pub fn environment(&self) -> String {
+        format!("DARKROOM_{}", self.key.to_uppercase())
+    }
+
+    /// Takes a value over into the settings.
+    pub(super) fn apply(&self, settings: &mut Settings, text: &str) -> Result<(), Refusal> {
+        (self.set)(settings, text)
+    }
+}
+
+fn place<T>(slot: &mut T, value: Option<T>) -> Result<(), Refusal> {
+    *slot = value.ok_or(Refusal::Malformed)?;
+    Ok(())
+}
+
+/// Reads a whole number, written in digits only.
+fn number<T: FromStr + PartialOrd>(text: &str, range: RangeInclusive<T>) -> Option<T> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_plain && range.contains(number))
+}
+
+/// Reads networks separated by commas; nothing is none.
+fn parse_networks(text: &str) -> Option<Vec<Network>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',').map(|network| Network::parse(network.trim())).collect()
+}
+
+/// Says whether a text can stand in an `Authorization` header (reference: api §1.2) and is worth guessing at.
+pub(crate) fn is_bearer_token(text: &str) -> bool {
+    (16..=256).contains(&text.len()) && is_token68(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(key: &str, text: &str, expected: Result<(), Refusal>) {
+        let setting = Setting::by_key(key).unwrap();
+        assert_eq!(setting.apply(&mut Settings::default(), text), expected, "{key} = {text}");
+    }
+
+    #[test]
+    fn names_follow_from_the_key() {
+        let setting = Setting::by_key("public_url").unwrap();
+        assert_eq!(
+            (setting.flag(), setting.environment()),
+            ("public-url".into(), "DARKROOM_PUBLIC_URL".into())
+        );
+    }
+
+    #[test]
+    fn values_are_judged() {
+        check("admin_listen", "127.0.0.1:3536,[::1]:3536", Ok(()));
+        check("admin_listen", "3536", Err(Refusal::Malformed));
+        check("trusted_proxies", "10.0.0.0/8, ::1", Ok(()));
+        check("trusted_proxies", "10.0.0.1/8", Err(Refusal::Malformed));
+        check("trusted_proxies", "", Ok(()));
+        check("log_addresses", "yes", Err(Refusal::Malformed));
+        check("connections_max", "1", Ok(()));
+        check("connections_max", "0", Err(Refusal::Malformed));
+        check("connections_max", "many", Err(Refusal::Malformed));
+        check("connections_max", "+5", Err(Refusal::Malformed));
+        check("pixels_max", "10000000000", Ok(()));
+        check("pixels_max", "10000000001", Err(Refusal::Malformed));
+        check("head_wait_seconds", "5", Ok(()));
+        check("head_wait_seconds", "0.5", Err(Refusal::Malformed));
+        check("head_wait_seconds", "0", Err(Refusal::Malformed));
+        check("catalog", "memory", Ok(()));
+        check("catalog", "postgres://localhost/images", Err(Refusal::NotBuilt));
+        check("originals", "s3://bucket", Err(Refusal::NotBuilt));
+        check("compatibility", "extended", Err(Refusal::NotBuilt));
+        check("compatibility", "lax", Err(Refusal::Malformed));
+        check("api_token", "short", Err(Refusal::Malformed));
+        check("api_token", "sixteen letters!", Err(Refusal::Malformed));
+        check("api_token", "0123456789abcdef==", Ok(()));
+        check("account_id", "a/b", Err(Refusal::Malformed));
+        check("data", "", Err(Refusal::Malformed));
+        check("allow_private_sources", "", Ok(()));
+        check("allow_private_sources", "127.0.0.0/8, ::1", Ok(()));
+        check("allow_private_sources", "127.0.0.1/8", Err(Refusal::Malformed));
+        check("allow_private_sources", "localhost", Err(Refusal::Malformed));
+        check("allow_private_sources", "10.0.0.0/8,", Err(Refusal::Malformed));
+    }
+
+    #[test]
+    fn every_limit_is_a_setting() {
+        let shown = format!("{:#?}", darkroom_model::Limits::default());
+        let fields = shown.lines().filter_map(|line| line.trim().split_once(':')).map(|(field, _)| field);
+        for field in fields {
+            let known = [field.to_owned(), format!("{field}_seconds")];
+            assert!(known.iter().any(|key| Setting::by_key(key).is_some()), "no row for the limit '{field}'");
+        }
+    }
+}

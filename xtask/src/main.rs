@@ -1,2 +1,48 @@
-//! Our own chores.
-fn main() {}
+//! Our own chores, in Rust, so that nobody needs another tool: `cargo xtask help` lists them.
+
+mod bench;
+mod clients;
+mod lint;
+mod run;
+mod soak;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Chores of the Darkroom workspace:
+
+  cargo xtask test                  all tests: Rust, the guard, the proxy, and the published clients, which it fetches
+  cargo xtask test --only PART      one part: rust, clients, kill, guard or proxy
+  cargo xtask soak                  the random histories by the thousand and fifty rounds of kills
+  cargo xtask bench connections     lists beside 10,000 idle connections and 200 slow ones, and without them
+  cargo xtask lint                  formatting, lints and the manual's links, warnings denied
+";
+
+/// Why a chore could not be done, told so that the reader can mend it.
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => test::all(),
+        ["test", "--only", part] => test::only(part),
+        ["soak"] => soak::soak(),
+        ["bench", "connections"] => bench::connections(),
+        ["lint"] => lint::lint(),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("no such chore: '{}'\n\n{HELP}", words.join(" ")).into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

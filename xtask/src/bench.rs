@@ -1,0 +1,9 @@
+//! `cargo xtask bench`: measurements, each against something, in turn.
+
+use crate::Failure;
+use crate::run::{cargo, run};
+
+/// Measures lists on a server with 10,000 idle connections and 200 slow ones, and on one without.
+pub(crate) fn connections() -> Result<(), Failure> {
+    run(&mut cargo(&["bench", "--package", "darkroom", "--bench", "connections"]))
+}

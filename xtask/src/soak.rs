@@ -1,0 +1,30 @@
+//! `cargo xtask soak`: what runs a little in each test run, run for long.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::process::Command;
+
+use crate::Failure;
+use crate::run::{cargo, run_tests};
+
+/// Random histories of one soak.
+const HISTORIES: &str = "5000";
+/// Rounds of kills of one soak.
+const KILL_ROUNDS: &str = "50";
+
+/// Runs the random histories and the kills at length, with other seeds than any time before. A test that fails
+/// prints its seed, and takes it back from `DARKROOM_TEST_SEED`.
+pub(crate) fn soak() -> Result<(), Failure> {
+    let mut histories = cargo(&["test", "--package", "darkroom-catalog", "--no-fail-fast"]);
+    // Every history takes the next seed: leave them room.
+    let seed = RandomState::new().build_hasher().finish() >> 16;
+    with_default(&mut histories, "DARKROOM_TEST_SEED", &seed.to_string());
+    let mut tally = run_tests(with_default(&mut histories, "DARKROOM_TEST_HISTORIES", HISTORIES))?;
+    let mut kills = cargo(&["test", "--workspace", "--test", "kill"]);
+    tally += run_tests(with_default(&mut kills, "DARKROOM_TEST_KILL_ROUNDS", KILL_ROUNDS))?;
+    tally.close()
+}
+
+fn with_default<'a>(command: &'a mut Command, name: &str, value: &str) -> &'a mut Command {
+    if std::env::var_os(name).is_some() { command } else { command.env(name, value) }
+}

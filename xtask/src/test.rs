@@ -1,0 +1,70 @@
+//! `cargo xtask test`: the one command for all tests.
+
+use crate::Failure;
+use crate::clients;
+use crate::run::{Tally, cargo, run, run_tests};
+use crate::tools::{check_for_everything, check_for_proxy, check_for_rust};
+
+/// Runs every test there is. What is missing is named at the start, before anything is built.
+pub(crate) fn all() -> Result<(), Failure> {
+    check_for_everything()?;
+    clients::fetch()?;
+    // The binary too; other selections of packages would build parts of it with other features, and again.
+    run(&mut cargo(&["test", "--workspace", "--no-run"]))?;
+    let mut tally = rust()?;
+    let of_clients = clients::test()?;
+    let clients_passed = format!("clients: {of_clients}");
+    tally += of_clients;
+    tally += guard()?;
+    tally += proxy()?;
+    println!("\n{clients_passed}");
+    tally.close()
+}
+
+/// Runs one part.
+pub(crate) fn only(part: &str) -> Result<(), Failure> {
+    check_for_rust()?;
+    let tally = match part {
+        "rust" => rust()?,
+        "clients" => {
+            clients::fetch()?;
+            run(&mut cargo(&["build", "--package", "darkroom"]))?;
+            clients::test()?
+        }
+        "kill" => kill()?,
+        "guard" => {
+            clients::fetch()?;
+            guard()?
+        }
+        "proxy" => {
+            check_for_proxy()?;
+            proxy()?
+        }
+        _ => {
+            return Err(
+                format!("no such part: '{part}', expected rust, clients, kill, guard or proxy").into()
+            );
+        }
+    };
+    tally.close()
+}
+
+/// Kills the server at random moments and looks at what stands; `cargo test` runs it too, with few rounds.
+fn kill() -> Result<Tally, Failure> {
+    run_tests(&mut cargo(&["test", "--workspace", "--test", "kill"]))
+}
+
+fn rust() -> Result<Tally, Failure> {
+    run_tests(&mut cargo(&["test", "--workspace", "--no-fail-fast"]))
+}
+
+/// The guard needs the npm client, so `cargo test` alone leaves it out.
+fn guard() -> Result<Tally, Failure> {
+    let mut command = cargo(&["test", "--workspace", "--test", "guard", "--", "--ignored"]);
+    run_tests(clients::with_environment(&mut command))
+}
+
+/// The test behind nginx needs nginx, so `cargo test` alone leaves it out.
+fn proxy() -> Result<Tally, Failure> {
+    run_tests(&mut cargo(&["test", "--workspace", "--test", "proxy", "--", "--ignored"]))
+}

@@ -103,7 +103,9 @@ mod tests {
 
     #[test]
     fn a_path_has_at_most_five_names() {
-        assert!(FieldPath::parse("first.second.third.fourth.fifth").is_ok());
+        let path = FieldPath::parse("first.second.third.fourth.fifth").unwrap();
+        assert_eq!(path.as_str(), "first.second.third.fourth.fifth");
+        assert_eq!(path.names().count(), 5);
         assert_eq!(FieldPath::parse("a.b.c.d.e.f"), Err(FieldPathError::TooDeep(6)));
     }
 

@@ -1,7 +1,10 @@
 //! The envelope around every JSON answer (reference: api §1.3).
 
+use serde_json::json;
+
 use crate::error_codes::{ApiError, ErrorName};
 use crate::json::{push_key, push_member};
+use crate::schema::Schema;
 
 /// Returns the body of a success, around a result that is already JSON.
 pub fn success(result_json: impl AsRef<[u8]>) -> Vec<u8> {
@@ -82,6 +85,38 @@ fn write_error_chain(json: &mut Vec<u8>, chain: &[(u32, &str)]) {
     }
     json.push(b']');
 }
+
+/// The body of a failure.
+pub(crate) static FAILURE: Schema = Schema {
+    name: "Failure",
+    json: |_| {
+        let item = json!({
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {
+                "code": {"anyOf": [{"type": "integer"}, {"const": ErrorName::ForbiddenEndpoint.row().code.to_string()}]},
+                "message": {"type": "string"},
+                "documentation_url": {"type": "string", "format": "uri"},
+                "source": {
+                    "type": "object",
+                    "required": ["pointer"],
+                    "properties": {"pointer": {"type": "string", "format": "json-pointer"}},
+                },
+                "error_chain": {"type": "array", "items": {"type": "object", "required": ["code", "message"]}},
+            },
+        });
+        json!({
+            "type": "object",
+            "required": ["result", "success", "errors", "messages"],
+            "properties": {
+                "result": {"type": "null"},
+                "success": {"const": false},
+                "errors": {"type": "array", "minItems": 1, "items": item},
+                "messages": {"type": "array", "maxItems": 0},
+            },
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

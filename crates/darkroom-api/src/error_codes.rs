@@ -37,7 +37,6 @@ pub enum ErrorName {
     FetchFailed,
     NotAnImage,
     Internal,
-    NotImplemented,
     Unavailable,
     InsufficientStorage,
 }
@@ -106,7 +105,6 @@ pub static ERROR_ROWS: &[ErrorRow] = &[
     row(ErrorName::FetchFailed, 400, 5454, "Fetching the url failed", "an upload by URL whose file cannot be fetched; the message ends with the reason, and with the origin's status if there is one"),
     row(ErrorName::NotAnImage, 415, 5455, "Uploaded image must have image/jpeg, image/png, image/webp, image/gif or image/svg+xml content-type", "a file that is no image of an accepted type"),
     row(ErrorName::Internal, 500, 5500, "Internal error", "a fault of the server"),
-    row_with(NO_RETRY, row(ErrorName::NotImplemented, 501, 5501, "Not implemented", "a documented call that is not built yet; the message ends with what")),
     row_with(&[("retry-after", "1")], row(ErrorName::Unavailable, 503, 5503, "Service unavailable", "a server that starts, stops, or has too much to do")),
     row_with(NO_RETRY, row(ErrorName::InsufficientStorage, 507, 5507, "Insufficient storage", "a disk that is full or below its reserve")),
 ];
@@ -313,11 +311,6 @@ impl ApiError {
         ErrorName::Internal.into()
     }
 
-    /// 501: documented, but not built yet.
-    pub fn not_implemented(what: &str) -> ApiError {
-        ApiError::from(ErrorName::NotImplemented).because(what)
-    }
-
     /// 429: called too often; may be called again in so many seconds.
     pub fn rate_limited(retry_after_seconds: u64) -> ApiError {
         let mut error = ApiError::from(ErrorName::RateLimited);
@@ -369,8 +362,7 @@ mod tests {
 
     #[test]
     fn what_would_fail_again_is_not_to_be_retried() {
-        for error in [ApiError::duplicate(), ApiError::not_implemented("x"), ApiError::insufficient_storage()]
-        {
+        for error in [ApiError::duplicate(), ApiError::insufficient_storage()] {
             assert_eq!(error.headers, [("x-should-retry", "false".into())], "{error}");
         }
         assert_eq!(ApiError::unavailable().headers, [("retry-after", "1".into())]);
@@ -392,7 +384,6 @@ mod tests {
 
     #[test]
     fn reasons_end_the_message() {
-        assert_eq!(ApiError::not_implemented("stats").message, "Not implemented: stats");
         assert!(
             ApiError::invalid_custom_id("Must not be UUID").message.ends_with("try again: Must not be UUID")
         );

@@ -3,11 +3,12 @@
 //! Odd spellings stop here. What comes in leaves this crate as types of the model; what goes out is bytes. Nothing
 //! here does I/O, and nothing here knows an HTTP library.
 //!
-//! - which calls there are: [`endpoints`], the one table that router, documents and answers 404, 405 and 501 read
+//! - which calls there are: [`endpoints`], the one table that router, documents and answers 404 and 405 read
 //! - what goes wrong: [`error_codes`], the one table of errors; [`envelope`], how results and errors are wrapped
 //! - list v2: [`list_query`] (the query grammar), [`continuation_token`] (the seal around a cursor)
 //! - list v1: [`list_v1_query`]
 //! - what calls carry: [`bodies`]
+//! - what a program can read about all that: [`openapi`], made of the tables and of a [`schema`] beside each body
 //! - image URLs: [`delivery_path`], with the errors of their own kind
 //! - what holds for any bytes: [`fuzz_targets`]
 
@@ -21,6 +22,8 @@ pub mod fuzz_targets;
 mod json;
 pub mod list_query;
 pub mod list_v1_query;
+pub mod openapi;
+pub mod schema;
 
 pub use bodies::direct_upload::{DirectUpload, DirectUploadForm, write_direct_upload};
 pub use bodies::edit::parse_edit;

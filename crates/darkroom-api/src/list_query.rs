@@ -9,8 +9,10 @@ use std::borrow::Cow;
 use darkroom_model::scalar::FieldPathError;
 use darkroom_model::{Creator, FieldPath, Filters, Limits, MetaFilter, Number, Predicate, Scalar, SortOrder};
 use percent_encoding::percent_decode;
+use serde_json::json;
 
 use crate::error_codes::{ApiError, echo};
+use crate::schema;
 
 /// Where the call is documented; every error of its query names it.
 pub const DOCUMENTATION_URL: &str =
@@ -294,6 +296,51 @@ fn parse_boolean(text: &str) -> Option<bool> {
 fn value_message(kind: &str, operator: &str, text: &str) -> String {
     format!("Invalid {kind} value for metadata filter operator '{operator}': '{}'", echo(text))
 }
+
+/// The parameters of the call, for the OpenAPI document.
+pub(crate) const PARAMETERS: &[schema::Parameter] = &[
+    schema::Parameter {
+        name: "meta",
+        description: "Metadata filters, all of which must match: meta.FIELD[OPERATOR]=VALUE.",
+        json: |limits| {
+            json!({
+                "type": "object",
+                "maxProperties": limits.filters_max,
+                "propertyNames": {"pattern": FILTER_PATTERN},
+                "additionalProperties": {"type": "string"},
+            })
+        },
+    },
+    schema::Parameter {
+        name: "creator",
+        description: "Images of this creator; empty: those without one.",
+        json: |limits| json!({"type": "string", "maxLength": limits.creator_chars_max}),
+    },
+    schema::Parameter {
+        name: "sort_order",
+        description: "By upload: newest first, or oldest first.",
+        json: |_| json!({"enum": ["asc", "desc"], "default": "desc"}),
+    },
+    schema::Parameter {
+        name: "per_page",
+        description: "Images on a page, which holds no more than the server allows.",
+        json: |limits| {
+            let default = limits.page_max.min(limits.per_page_max);
+            json!({"type": "integer", "minimum": 1, "maximum": limits.per_page_max, "default": default})
+        },
+    },
+    schema::Parameter {
+        name: "continuation_token",
+        description: "What the page before said; only for the same filters and order.",
+        json: |_| json!({"type": "string"}),
+    },
+];
+
+/// The names of filters (reference: list-v2 §2.1): up to five levels, an operator, perhaps a type.
+const FILTER_PATTERN: &str = concat!(
+    r"^meta(\.[A-Za-z0-9_]+){1,5}",
+    r"\[(eq(:(string|number|boolean))?|in(:(string|number))?|(gt|gte|lt|lte)(:number)?)\]$"
+);
 
 #[cfg(test)]
 mod tests {

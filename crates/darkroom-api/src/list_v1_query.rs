@@ -1,9 +1,11 @@
 //! The query of list v1, whose pages have numbers (reference: api §4).
 
 use darkroom_model::{Creator, Filters, Limits};
+use serde_json::json;
 
 use crate::error_codes::{ApiError, echo};
 use crate::list_query::{Parameter, decode};
+use crate::schema;
 
 /// What a list v1 call asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,6 +89,25 @@ fn query_error(message: String, name: &str) -> ApiError {
 fn without_documentation(error: ApiError) -> ApiError {
     ApiError { documentation_url: None, ..error }
 }
+
+/// The parameters of the call, for the OpenAPI document.
+pub(crate) const PARAMETERS: &[schema::Parameter] = &[
+    schema::Parameter {
+        name: "page",
+        description: "Which page.",
+        json: |_| json!({"type": "integer", "minimum": 1, "default": 1}),
+    },
+    schema::Parameter {
+        name: "per_page",
+        description: "Images on a page.",
+        json: |limits| json!({"type": "integer", "minimum": 1, "maximum": limits.per_page_max, "default": PER_PAGE}),
+    },
+    schema::Parameter {
+        name: "creator",
+        description: "Images of this creator; empty: those without one.",
+        json: |limits| json!({"type": "string", "maxLength": limits.creator_chars_max}),
+    },
+];
 
 #[cfg(test)]
 mod tests {

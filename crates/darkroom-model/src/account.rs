@@ -18,11 +18,14 @@ pub struct AccountHash(Box<str>);
 pub struct AccountNameError;
 
 fn is_account_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
+    (1..=AccountId::CHARS_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 impl AccountId {
+    /// Longest id, and longest hash, in characters.
+    pub const CHARS_MAX: usize = 64;
+
     /// Reads an account id.
     pub fn parse(text: &str) -> Result<AccountId, AccountNameError> {
         if is_account_name(text) { Ok(AccountId(text.into())) } else { Err(AccountNameError) }

@@ -54,6 +54,9 @@ pub struct AccountConfigEdit {
 pub struct SigningKeyName(Box<str>);
 
 impl SigningKeyName {
+    /// Longest name, in characters.
+    pub const CHARS_MAX: usize = 20;
+
     /// The key that every account begins with.
     pub fn default_key() -> SigningKeyName {
         SigningKeyName("default".into())
@@ -62,7 +65,8 @@ impl SigningKeyName {
     /// Reads a name; `None` if it is none.
     pub fn parse(text: &str) -> Option<SigningKeyName> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        ((1..=20).contains(&text.len()) && text.bytes().all(legal)).then(|| SigningKeyName(text.into()))
+        ((1..=SigningKeyName::CHARS_MAX).contains(&text.len()) && text.bytes().all(legal))
+            .then(|| SigningKeyName(text.into()))
     }
 
     /// Returns the name as text.

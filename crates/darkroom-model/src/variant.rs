@@ -7,6 +7,9 @@ use std::fmt;
 pub struct VariantName(Box<str>);
 
 impl VariantName {
+    /// Longest name, in characters.
+    pub const CHARS_MAX: usize = 99;
+
     /// The variant that every account has.
     pub fn public() -> VariantName {
         VariantName("public".into())
@@ -15,7 +18,8 @@ impl VariantName {
     /// Reads a name; `None` if it is none.
     pub fn parse(text: &str) -> Option<VariantName> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        ((1..=99).contains(&text.len()) && text.bytes().all(legal)).then(|| VariantName(text.into()))
+        ((1..=VariantName::CHARS_MAX).contains(&text.len()) && text.bytes().all(legal))
+            .then(|| VariantName(text.into()))
     }
 
     /// Returns the name as text.

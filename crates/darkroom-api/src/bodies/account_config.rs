@@ -1,10 +1,12 @@
 //! The configuration of an account (reference: api §12).
 
 use darkroom_model::{AccountConfig, AccountConfigEdit};
+use serde_json::{Value, json};
 
 use crate::bodies::members::Members;
 use crate::error_codes::ApiError;
 use crate::json::{push_flag, push_key, push_number};
+use crate::schema::Schema;
 
 /// Reads the JSON body that changes the configuration. What is not named stays; unknown members are ignored.
 pub fn parse_config_edit(json: &[u8]) -> Result<AccountConfigEdit, ApiError> {
@@ -27,6 +29,34 @@ pub fn write_config(config: &AccountConfig) -> Vec<u8> {
     push_flag(&mut json, "preserve_content_credentials", config.preserve_content_credentials);
     json.push(b'}');
     json
+}
+
+/// The whole configuration, as it is answered.
+pub(crate) static CONFIG: Schema = Schema {
+    name: "Config",
+    json: |_| {
+        let properties = properties();
+        let required: Vec<&str> =
+            properties.as_object().into_iter().flatten().map(|(name, _)| &**name).collect();
+        json!({"type": "object", "required": required, "properties": properties})
+    },
+};
+
+/// The body that changes it.
+pub(crate) static CONFIG_EDIT: Schema =
+    Schema { name: "ConfigEdit", json: |_| json!({"type": "object", "properties": properties()}) };
+
+fn properties() -> Value {
+    json!({
+        "browser_ttl": {
+            "type": "integer",
+            "minimum": AccountConfig::BROWSER_TTL.start(),
+            "maximum": AccountConfig::BROWSER_TTL.end(),
+            "description": "how long browsers keep what is delivered, in seconds",
+        },
+        "flexible_variants": {"type": "boolean", "description": "whether delivery URLs may carry options"},
+        "preserve_content_credentials": {"type": "boolean"},
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! A token for the batch host in an answer (reference: api §15).
 
 use darkroom_model::Timestamp;
+use serde_json::json;
 
 use crate::json::push_member;
+use crate::schema::Schema;
 
 /// Returns the result of the call. Its end is written with nine digits after the point, as the original does.
 pub fn write_batch_token(secret: &str, expires_at: Timestamp) -> Vec<u8> {
@@ -14,6 +16,21 @@ pub fn write_batch_token(secret: &str, expires_at: Timestamp) -> Vec<u8> {
     json.push(b'}');
     json
 }
+
+/// The result of the call.
+pub(crate) static BATCH_TOKEN: Schema = Schema {
+    name: "BatchToken",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["token", "expiresAt"],
+            "properties": {
+                "token": {"type": "string"},
+                "expiresAt": {"type": "string", "format": "date-time"},
+            },
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

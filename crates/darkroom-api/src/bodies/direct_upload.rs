@@ -3,13 +3,15 @@
 
 use bytes::Bytes;
 use darkroom_model::{AccountHash, Creator, ImageId, Limits, Metadata, Timestamp};
+use serde_json::json;
 
 use crate::bodies::edit;
 use crate::bodies::image::encoded_id;
 use crate::bodies::members::Members;
-use crate::bodies::upload::{DraftFields, FormPart, parse_file, stored_filename};
+use crate::bodies::upload::{self, DraftFields, FormPart, parse_file, stored_filename};
 use crate::error_codes::ApiError;
 use crate::json::push_member;
+use crate::schema::Schema;
 
 /// A one-time URL that is asked for, every field judged but for how far ahead its end is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -91,6 +93,54 @@ impl DirectUploadForm {
         Ok(DirectUploadForm { file, filename: filename.and_then(|name| stored_filename(&name, limits)) })
     }
 }
+
+/// What asks for a one-time URL, as a form or as JSON.
+pub(crate) static DRAFT: Schema = Schema {
+    name: "DirectUpload",
+    json: |limits| {
+        json!({
+            "type": "object",
+            "properties": {
+                "id": upload::id_shape(),
+                "creator": {"type": "string", "maxLength": limits.creator_chars_max},
+                "metadata": {"type": "object"},
+                "requireSignedURLs": {"type": "boolean"},
+                "expiry": {
+                    "type": "string",
+                    "format": "date-time",
+                    "description": "until when the file may arrive: 2 minutes to 6 hours from now",
+                },
+            },
+        })
+    },
+};
+
+/// The answer with a one-time URL.
+pub(crate) static UPLOAD_URL: Schema = Schema {
+    name: "UploadURL",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["id", "uploadURL"],
+            "properties": {
+                "id": {"type": "string"},
+                "uploadURL": {"type": "string", "format": "uri"},
+            },
+        })
+    },
+};
+
+/// The form that is sent to a one-time URL.
+pub(crate) static FILE_FORM: Schema = Schema {
+    name: "FileForm",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["file"],
+            "properties": {"file": upload::file_shape()},
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

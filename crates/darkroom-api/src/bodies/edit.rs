@@ -1,10 +1,12 @@
 //! The body of an edit (reference: api §6).
 
 use darkroom_model::{Creator, Edit, Limits, Metadata};
+use serde_json::json;
 
 use crate::bodies::members::Members;
 use crate::bodies::upload::metadata_error;
 use crate::error_codes::ApiError;
+use crate::schema::Schema;
 
 /// Reads the JSON body of an edit. What is not named stays; unknown members are ignored; a member that occurs twice
 /// has its last value.
@@ -36,6 +38,25 @@ pub(super) fn parse_creator(
     let creator = Creator::parse(&text.unwrap_or_default(), limits);
     creator.map(Some).map_err(|problem| body.error("creator", problem))
 }
+
+/// The body of an edit.
+pub(crate) static EDIT: Schema = Schema {
+    name: "ImageEdit",
+    json: |limits| {
+        json!({
+            "type": "object",
+            "properties": {
+                "metadata": {"type": ["object", "null"], "description": "replaces the whole; null empties"},
+                "creator": {
+                    "type": ["string", "null"],
+                    "maxLength": limits.creator_chars_max,
+                    "description": "empty or null clears",
+                },
+                "requireSignedURLs": {"type": "boolean"},
+            },
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

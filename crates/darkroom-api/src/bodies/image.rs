@@ -2,10 +2,12 @@
 //!
 //! Nothing is parsed to write one: metadata is stored as the JSON text that goes out.
 
-use darkroom_model::{AccountHash, Entry, ImageView, VariantName};
+use darkroom_model::{AccountHash, Entry, ImageId, ImageView, VariantName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use serde_json::{Value, json};
 
 use crate::json::{push_key, push_member, push_string};
+use crate::schema::Schema;
 
 /// What may stand unencoded in the path of a URL (RFC 3986 §3.3), and the slashes between subpaths.
 const PATH: AsciiSet = NON_ALPHANUMERIC
@@ -140,6 +142,68 @@ fn write_images<'a>(
         write_image(json, &image, urls);
     }
     json.push(b']');
+}
+
+/// An image, as it is answered (reference: list-v2 §5).
+pub(crate) static IMAGE: Schema = Schema { name: "Image", json: |_| shape() };
+
+/// An image or draft, as its details are answered (reference: api §5).
+pub(crate) static ENTRY: Schema = Schema {
+    name: "ImageOrDraft",
+    json: |_| {
+        let mut shape = shape();
+        shape["properties"]["draft"] =
+            json!({"const": true, "description": "there as long as its file has not arrived"});
+        shape
+    },
+};
+
+/// A page of list v2.
+pub(crate) static PAGE: Schema = Schema {
+    name: "Page",
+    json: |limits| {
+        json!({
+            "type": "object",
+            "required": ["continuation_token", "images"],
+            "properties": {
+                "continuation_token": {
+                    "type": ["string", "null"],
+                    "description": "gets the next page; null on the last one",
+                },
+                "images": {"type": "array", "maxItems": limits.page_max, "items": IMAGE.reference()},
+            },
+        })
+    },
+};
+
+/// A page of list v1.
+pub(crate) static NUMBERED_PAGE: Schema = Schema {
+    name: "NumberedPage",
+    json: |limits| {
+        json!({
+            "type": "object",
+            "required": ["images"],
+            "properties": {
+                "images": {"type": "array", "maxItems": limits.per_page_max, "items": IMAGE.reference()},
+            },
+        })
+    },
+};
+
+fn shape() -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "requireSignedURLs", "uploaded", "variants"],
+        "properties": {
+            "id": {"type": "string", "minLength": 1, "maxLength": ImageId::CHARS_MAX},
+            "filename": {"type": "string"},
+            "creator": {"type": "string"},
+            "meta": {"type": "object"},
+            "requireSignedURLs": {"type": "boolean"},
+            "uploaded": {"type": "string", "format": "date-time"},
+            "variants": {"type": "array", "items": {"type": "string", "format": "uri"}},
+        },
+    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Signing keys in answers (reference: api §11).
 
 use darkroom_model::{SigningKeyName, SigningKeyValue};
+use serde_json::json;
 
 use crate::json::{push_key, push_member};
+use crate::schema::{Schema, word};
 
 /// Returns the result of every call on keys: all of them, with their values.
 pub fn write_keys<'a>(keys: impl Iterator<Item = (&'a SigningKeyName, &'a SigningKeyValue)>) -> Vec<u8> {
@@ -19,6 +21,31 @@ pub fn write_keys<'a>(keys: impl Iterator<Item = (&'a SigningKeyName, &'a Signin
     json.extend_from_slice(b"]}");
     json
 }
+
+/// The result of every call on keys.
+pub(crate) static KEYS: Schema = Schema {
+    name: "SigningKeys",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["keys"],
+            "properties": {
+                "keys": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "type": "object",
+                        "required": ["name", "value"],
+                        "properties": {
+                            "name": word(SigningKeyName::CHARS_MAX),
+                            "value": {"type": "string", "description": "signs as it is, not decoded"},
+                        },
+                    },
+                },
+            },
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use darkroom_model::metadata::MetadataError;
 use darkroom_model::{Creator, ImageId, Limits, Metadata, SourceUrl};
+use serde_json::{Value, json};
 
 use crate::bodies::metadata_parts::{MetadataParts, part_path};
 use crate::error_codes::{ApiError, echo};
+use crate::schema::Schema;
 
 /// One part of a `multipart/form-data` body.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -224,6 +226,41 @@ pub(super) fn stored_filename(sent: &str, limits: &Limits) -> Option<String> {
     let name = sent.rsplit(['/', '\\']).next().unwrap_or(sent);
     let name: String = name.chars().take(limits.filename_chars_max).collect();
     (!name.is_empty()).then_some(name)
+}
+
+/// The form of an upload.
+pub(crate) static FORM: Schema = Schema {
+    name: "UploadForm",
+    json: |limits| {
+        json!({
+            "type": "object",
+            "oneOf": [{"required": ["file"]}, {"required": ["url"]}],
+            "properties": {
+                "file": file_shape(),
+                "url": {"type": "string", "format": "uri", "description": "where the file is fetched from"},
+                "id": id_shape(),
+                "creator": {"type": "string", "maxLength": limits.creator_chars_max},
+                "metadata": {
+                    "type": "object",
+                    "description": "one part with JSON, or a part for each value: metadata[a][b], metadata.a.b",
+                },
+                "requireSignedURLs": {"type": "boolean"},
+            },
+        })
+    },
+};
+
+pub(super) fn file_shape() -> Value {
+    json!({"type": "string", "format": "binary", "description": "PNG, JPEG, GIF, WebP, AVIF or SVG"})
+}
+
+pub(super) fn id_shape() -> Value {
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": ImageId::CHARS_MAX,
+        "description": "made if it is not given; of your own, it may have subpaths, and may be no UUID",
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Variants, in requests and answers (reference: api §10).
 
 use darkroom_model::{AccountConfig, Fit, KeptMetadata, Variant, VariantEdit, VariantName, VariantOptions};
+use serde_json::{Value, json};
 
 use crate::bodies::members::Members;
 use crate::error_codes::ApiError;
 use crate::json::{push_flag, push_key, push_member, push_number, push_string};
+use crate::schema::{Schema, word};
 
 /// Reads the JSON body that makes a variant. Of the options any may be left out; unknown members are ignored.
 pub fn parse_new_variant(json: &[u8]) -> Result<Variant, ApiError> {
@@ -112,6 +114,88 @@ fn push_options(json: &mut Vec<u8>, options: &VariantOptions) {
         None => json.push(b'{'),
     }
     json.push(b'}');
+}
+
+/// A variant, as it is answered.
+pub(crate) static VARIANT: Schema = Schema {
+    name: "Variant",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["id", "options", "neverRequireSignedURLs"],
+            "properties": properties(),
+        })
+    },
+};
+
+/// The result of the calls that answer with one variant.
+pub(crate) static ONE_VARIANT: Schema = Schema {
+    name: "OneVariant",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["variant"],
+            "properties": {"variant": VARIANT.reference()},
+        })
+    },
+};
+
+/// The result of the call that lists them.
+pub(crate) static VARIANTS: Schema = Schema {
+    name: "Variants",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["variants"],
+            "properties": {
+                "variants": {
+                    "type": "object",
+                    "description": "a member for each, named by it",
+                    "additionalProperties": VARIANT.reference(),
+                },
+            },
+        })
+    },
+};
+
+/// The body that makes one.
+pub(crate) static NEW_VARIANT: Schema = Schema {
+    name: "NewVariant",
+    json: |_| json!({"type": "object", "required": ["id", "options"], "properties": properties()}),
+};
+
+/// The body that changes one.
+pub(crate) static VARIANT_EDIT: Schema = Schema {
+    name: "VariantEdit",
+    json: |_| {
+        let mut properties = properties();
+        // The path names it; what the body says is ignored.
+        properties.as_object_mut().map(|members| members.remove("id"));
+        json!({"type": "object", "required": ["options"], "properties": properties})
+    },
+};
+
+fn properties() -> Value {
+    let side = json!({"type": "integer", "minimum": 1, "maximum": VariantOptions::SIDE_MAX});
+    json!({
+        "id": word(VariantName::CHARS_MAX),
+        "neverRequireSignedURLs": {"type": "boolean"},
+        "options": {
+            "type": "object",
+            "properties": {
+                "fit": {"enum": Fit::ALL.map(Fit::as_str)},
+                "width": side,
+                "height": side,
+                "metadata": {"enum": KeptMetadata::ALL.map(KeptMetadata::as_str)},
+                "blur": {"type": "number", "minimum": 0, "maximum": VariantOptions::BLUR_MAX},
+                "browser_ttl": {
+                    "type": "integer",
+                    "minimum": AccountConfig::BROWSER_TTL.start(),
+                    "maximum": AccountConfig::BROWSER_TTL.end(),
+                },
+            },
+        },
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The answer of `GET /user/tokens/verify` (reference: api §1.2).
 
+use serde_json::json;
+
 use crate::envelope::success_with_message;
 use crate::json::push_member;
+use crate::schema::Schema;
 
 /// Returns the whole body for a token that is known.
 pub fn write_verified(token_id: &str) -> Vec<u8> {
@@ -12,6 +15,18 @@ pub fn write_verified(token_id: &str) -> Vec<u8> {
     result.push(b'}');
     success_with_message(result, 10000, "This API Token is valid and active")
 }
+
+/// The result of the call.
+pub(crate) static VERIFIED_TOKEN: Schema = Schema {
+    name: "VerifiedToken",
+    json: |_| {
+        json!({
+            "type": "object",
+            "required": ["id", "status"],
+            "properties": {"id": {"type": "string"}, "status": {"const": "active"}},
+        })
+    },
+};
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use darkroom_api::endpoints::API_BASE;
+
 use super::first_start::{FirstAccount, FirstToken};
-use crate::http::router::API_BASE;
 use crate::settings::PublicUrl;
 
 /// Returns the text of a start: the addresses, and at the first start everything that one needs to begin. The token

@@ -3,7 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
-use darkroom_api::{ApiError, DeliveryError};
+use bytes::Bytes;
+use darkroom_api::{ApiError, DeliveryError, openapi};
 use darkroom_model::{Ids, Limits, Network};
 use darkroom_service::Service;
 use futures_util::FutureExt;
@@ -35,6 +36,8 @@ pub(crate) struct App {
     rates: RateLimits,
     metrics: Arc<Metrics>,
     request_ids: RequestIds,
+    /// Made when it is first asked for.
+    openapi: OnceLock<Bytes>,
 }
 
 impl App {
@@ -60,6 +63,7 @@ impl App {
             rates: RateLimits::new(settings.token_rate, settings.address_rate),
             metrics,
             request_ids: RequestIds::new(ids),
+            openapi: OnceLock::new(),
         }
     }
 
@@ -82,6 +86,11 @@ impl App {
     /// Returns the setting.
     pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
         self.public_url.as_ref()
+    }
+
+    /// Returns the document that says what this server can be asked.
+    pub(crate) fn openapi(&self) -> Bytes {
+        self.openapi.get_or_init(|| openapi::document(&self.limits).to_string().into()).clone()
     }
 
     /// Returns the counters.

@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 
-use darkroom_api::endpoints::{self, EndpointName, Found};
-use darkroom_api::{ApiError, DeliveryError};
-use darkroom_model::Scope;
+use darkroom_api::endpoints::{self, API_BASE, BATCH_BASE, EndpointName, Found};
+use darkroom_api::{ApiError, DeliveryError, openapi};
 use darkroom_service::Service;
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -12,7 +11,7 @@ use http::{Method, StatusCode};
 use super::address::{base_url, is_for_batch_host};
 use super::app::App;
 use super::body::RequestBody;
-use super::caller::{Caller, Door, Permission, Read, Write};
+use super::caller::{Caller, Door, Permission};
 use super::forwarded::{Client, is_passed_on};
 use super::rate_limit::RequestRates;
 use super::respond;
@@ -20,18 +19,17 @@ use super::routes::images::{
     blob, delete, details, direct_upload as drafts, edit, list_v1, list_v2, stats, upload,
 };
 use super::routes::{
-    batch_token, config, deliver, direct_upload, health, keys, metrics, tokens_verify, variants,
+    batch_token, config, deliver, direct_upload, health, keys, metrics, openapi as document, tokens_verify,
+    variants,
 };
 use super::server::{Arrival, Entrance, Response};
-
-/// Where the API begins.
-pub(crate) const API_BASE: &str = "/client/v4";
 
 /// What a request asks for.
 pub(crate) enum Route {
     Live,
     Ready,
     Metrics,
+    OpenApi,
     Call(Result<Found, ApiError>),
     Batch(Result<Found, ApiError>),
     UploadHost(Result<Found, ApiError>),
@@ -63,14 +61,15 @@ pub(crate) fn route(head: &Parts, arrival: &Arrival, has_admin_entrance: bool) -
         "/health/ready" => Route::Ready,
         "/metrics" if has_metrics => Route::Metrics,
         _ if arrival.entrance == Entrance::Admin => Route::Nothing,
+        openapi::PATH => Route::OpenApi,
         _ if is_for_batch_host(head) => {
-            Route::Batch(endpoints::find_in_batch(method, below("/batch").unwrap_or(path)))
+            Route::Batch(endpoints::find_in_batch(method, below(BATCH_BASE).unwrap_or(path)))
         }
         _ => match below(API_BASE) {
             Some(path) => Route::Call(endpoints::find(method, path)),
             None if path == API_BASE => Route::Call(Err(ApiError::no_route())),
             None if below("/cdn-cgi/image").is_some() => Route::Transformation,
-            None => match (below("/batch"), endpoints::find_at_root(method, path)) {
+            None => match (below(BATCH_BASE), endpoints::find_at_root(method, path)) {
                 (Some(path), _) => Route::Batch(endpoints::find_in_batch(method, path)),
                 (None, Some(found)) => Route::UploadHost(found),
                 (None, None) => Route::Image,
@@ -110,14 +109,10 @@ impl Route {
             Route::Live => health::live(&head.method),
             Route::Ready => health::ready(&head.method, app.is_ready()),
             Route::Metrics => metrics::handle(&head.method, app.metrics()),
-            Route::Call(found) => {
-                let called = async { call(app, found?, Way::Api, head, body, asking).await };
-                called.await.unwrap_or_else(|error| respond::failure(&error))
-            }
-            Route::Batch(found) => {
-                let called = async { call(app, found?, Way::Batch, head, body, asking).await };
-                called.await.unwrap_or_else(|error| respond::failure(&error))
-            }
+            Route::OpenApi => document::handle(&head.method, app.openapi()),
+            Route::Call(Ok(found)) => answer_call(app, found, Way::Api, head, body, asking).await,
+            Route::Batch(Ok(found)) => answer_call(app, found, Way::Batch, head, body, asking).await,
+            Route::Call(Err(error)) | Route::Batch(Err(error)) => respond::failure(&error),
             Route::UploadHost(found) => {
                 let base = &base_url(app.public_url(), &asking.client, head, asking.local_address);
                 direct_upload::handle(app, found, head, body, base).await
@@ -132,6 +127,22 @@ impl Route {
             Route::Nothing => respond::text(StatusCode::NOT_FOUND, "not found\n"),
         }
     }
+}
+
+/// Calls an endpoint of the API; what goes wrong is an answer too.
+async fn answer_call(
+    app: &App,
+    found: Found,
+    way: Way,
+    head: &Parts,
+    body: RequestBody,
+    asking: &Asking<'_>,
+) -> Response {
+    let endpoint = found.endpoint;
+    call(app, found, way, head, body, asking).await.unwrap_or_else(|error| {
+        debug_assert!(endpoint.has_error(&error), "{:?} does not name {error:?}", endpoint.name);
+        respond::failure(&error)
+    })
 }
 
 /// Calls an endpoint of the API.
@@ -180,7 +191,6 @@ async fn call(
         E::EditConfig => config::edit(service, admit(on).await?, body).await,
         E::BatchToken => batch_token::handle(service, admit(on).await?).await,
 
-        E::SourcingKit => not_built(on).await,
         // The upload host is a route of its own.
         E::DirectUpload => Err(ApiError::no_route()),
     }
@@ -209,16 +219,6 @@ async fn admit<P: Permission>(asked: &Asked<'_>) -> Result<Caller<P>, ApiError> 
         Way::Batch => Door::Batch,
     };
     Caller::admit(asked.service, &asked.head.headers, door, asked.rates).await
-}
-
-/// Answers a call that is not built yet. Who may not make it is told only that.
-async fn not_built(asked: &Asked<'_>) -> Result<Response, ApiError> {
-    match asked.found.endpoint.scope {
-        Some(Scope::Read) => drop(admit::<Read>(asked).await?),
-        Some(Scope::Write) => drop(admit::<Write>(asked).await?),
-        None => {}
-    }
-    Err(ApiError::not_implemented(asked.found.endpoint.summary))
 }
 
 /// Returns whether a method only reads.
@@ -261,6 +261,7 @@ mod tests {
             (path, Entrance::Admin, "metrics"),
             ("/health/ready", Entrance::Admin, "health_ready"),
             ("/client/v4/user/tokens/verify", Entrance::Admin, "nothing"),
+            ("/openapi.json", Entrance::Admin, "nothing"),
             ("/hash/image/public", Entrance::Admin, "nothing"),
             ("/health/ready", Entrance::Public, "health_ready"),
         ] {
@@ -294,6 +295,7 @@ mod tests {
         for (path, expected) in [
             ("/health/live", "health_live"),
             ("/health/live/", "deliver"),
+            ("/openapi.json", "openapi"),
             ("/client/v4/user/tokens/verify", "verify_token"),
             ("/client/v4", "no_call"),
             ("/client/v4x/a/b", "deliver"),

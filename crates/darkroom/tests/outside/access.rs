@@ -187,16 +187,18 @@ async fn wrong_methods_are_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_says_so_and_is_not_to_be_retried() {
+async fn what_is_not_built_says_so() {
+    let server = TestServer::start().await;
+    let transformation = server.request("GET", "/cdn-cgi/image/width=80/a.png").send().await;
+    assert_eq!((transformation.status, transformation.text().starts_with("ERROR 5501: ")), (501, true));
+}
+
+#[tokio::test]
+async fn bulk_import_is_no_call() {
     let server = TestServer::start().await;
     for (method, path) in
         [("GET", "/images/v2/sourcingkit/sources"), ("POST", "/images/v2/sourcingkit/migrations")]
     {
-        let answer = server.call(method, path).send().await;
-        let message = answer.refusal(501, 5501)["message"].as_str().unwrap().to_owned();
-        assert!(message.starts_with("Not implemented: "), "{message}");
-        assert_eq!(answer.header("x-should-retry"), Some("false"), "{method} {path}");
+        server.call(method, path).send().await.refusal(404, 7003);
     }
-    let transformation = server.request("GET", "/cdn-cgi/image/width=80/a.png").send().await;
-    assert_eq!((transformation.status, transformation.text().starts_with("ERROR 5501: ")), (501, true));
 }

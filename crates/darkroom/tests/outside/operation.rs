@@ -293,3 +293,15 @@ async fn metrics_count_what_happened() {
         assert!(!text.contains(secret), "{secret}");
     }
 }
+
+#[tokio::test]
+async fn what_can_be_asked_is_described_with_the_limits_of_this_server() {
+    let server = start_with_limits(|settings| settings.limits.filters_max = 7).await;
+    let answer = server.request("GET", "/openapi.json").send().await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    let document = answer.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let list = &document["paths"]["/client/v4/accounts/{account_id}/images/v2"]["get"];
+    assert_eq!(list["parameters"][1]["schema"]["maxProperties"], 7);
+    assert_eq!(server.request("POST", "/openapi.json").send().await.status, 405);
+}

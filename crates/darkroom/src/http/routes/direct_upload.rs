@@ -25,9 +25,11 @@ pub(crate) async fn handle(
     body: RequestBody,
     base: &str,
 ) -> Response {
+    let endpoint = found.as_ref().ok().map(|found| found.endpoint);
     let mut response = match head.method {
         Method::OPTIONS => preflight(),
         _ => receive(app, found, head, body, base).await.unwrap_or_else(|error| {
+            debug_assert!(endpoint.is_none_or(|endpoint| endpoint.has_error(&error)), "unnamed: {error:?}");
             let mut response = respond::failure_in_text(&error);
             if error.status == 405 {
                 respond::set(&mut response, header::ALLOW, METHODS);

@@ -9,5 +9,6 @@ pub(crate) mod images;
 mod json_body;
 pub(crate) mod keys;
 pub(crate) mod metrics;
+pub(crate) mod openapi;
 pub(crate) mod tokens_verify;
 pub(crate) mod variants;

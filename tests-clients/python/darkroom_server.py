@@ -25,14 +25,14 @@ class Server:
     """One running server. `stop` ends it, expects that it ends in good order, and removes its folder."""
 
     def __init__(self, flags=(), environment=None):
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="darkroom-python-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="darkroom-python-"))
         port = _free_port()
         self.origin = f"http://127.0.0.1:{port}"
         self.base_url = f"{self.origin}/client/v4"
-        self._log = open(self._folder / "log", "w+", encoding="utf-8", errors="replace")
+        self._log = open(self.folder / "log", "w+", encoding="utf-8", errors="replace")
         self._process = subprocess.Popen(
-            [BINARY, "--listen", f"127.0.0.1:{port}", "--data", self._folder / "data", *flags],
-            cwd=self._folder,
+            [BINARY, "--listen", f"127.0.0.1:{port}", "--data", self.folder / "data", *flags],
+            cwd=self.folder,
             env={
                 **(environment or {}),
                 "PATH": os.environ.get("PATH", ""),
@@ -61,7 +61,7 @@ class Server:
             code = self._process.wait()
         log = self._read_log()
         self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         if code != 0:
             raise RuntimeError(f"the server ended with {code}; its log:\n{log}")
 

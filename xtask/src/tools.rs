@@ -8,7 +8,7 @@ use crate::run::program;
 /// Oldest Node that the npm client supports.
 const NODE_MAJOR_MIN: u32 = 18;
 /// Oldest Python (3.x) that the PyPI client supports.
-const PYTHON_MINOR_MIN: u32 = 9;
+const PYTHON_MINOR_MIN: u32 = 11;
 
 /// Checks that everything is there that the Rust tests need: a C compiler, because the storage engine is C.
 pub(crate) fn check_for_rust() -> Result<(), Failure> {

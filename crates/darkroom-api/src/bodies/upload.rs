@@ -244,7 +244,7 @@ pub(crate) static FORM: Schema = Schema {
                     "type": "object",
                     "description": "one part with JSON, or a part for each value: metadata[a][b], metadata.a.b",
                 },
-                "requireSignedURLs": {"type": "boolean"},
+                "requireSignedURLs": {"enum": ["true", "false", "1", "0"]},
             },
         })
     },

@@ -13,6 +13,7 @@ use crate::{list_query, list_v1_query};
 
 /// Errors of the calls that ask for a one-time upload URL.
 const DRAFT_ERRORS: &[ErrorName] = &[
+    ErrorName::NotAForm,
     ErrorName::Invalid,
     ErrorName::UploadTimedOut,
     ErrorName::Duplicate,

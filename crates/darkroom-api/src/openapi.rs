@@ -147,6 +147,8 @@ fn of_query(parameter: &Parameter, limits: &Limits) -> Value {
         "name": name,
         "in": "query",
         "description": description,
+        // Clients send an empty value for nothing (reference: list-v2 §1.3).
+        "allowEmptyValue": true,
         "style": "form",
         "explode": true,
         "schema": json(limits),

@@ -113,6 +113,11 @@ impl DeliveryError {
         DeliveryError::denied("This account doesn't have variant with this name")
     }
 
+    /// 400: the list of options asks for nothing, or for what there is not.
+    pub fn invalid_options(reason: impl std::fmt::Display) -> DeliveryError {
+        DeliveryError::new(400, 9401, format!("Missing or invalid resizing parameters: {reason}"))
+    }
+
     /// 403: the account allows no option lists.
     pub fn options_not_enabled() -> DeliveryError {
         DeliveryError::new(403, 9429, "Flexible variants are not enabled for the account")

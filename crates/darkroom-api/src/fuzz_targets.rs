@@ -6,13 +6,33 @@
 use bytes::Bytes;
 use darkroom_model::source_url::{Host, Scheme};
 use darkroom_model::{
-    AccountId, Cursor, Limits, Sequence, SignatureError, SignedUrl, SigningKeyValue, SortOrder, SourceUrl,
-    Timestamp, signature,
+    AccountId, Cursor, ImageOptions, Limits, Sequence, SignatureError, SignedUrl, SigningKeyValue, SortOrder,
+    SourceUrl, Timestamp, signature,
 };
 
 use crate::error_codes::ApiError;
+use crate::image_options::{OptionList, WARNINGS_MAX};
 use crate::list_query::{DOCUMENTATION_URL, ListQuery};
 use crate::{FormPart, UploadForm, UploadSource, continuation_token, endpoints, write_direct_upload};
+
+/// The bytes are the option list of a delivery URL. It is read or refused as documented; what is read is within its
+/// limits, and means the same when all is said twice.
+pub fn image_options(bytes: &[u8]) {
+    let raw = String::from_utf8_lossy(bytes);
+    match OptionList::parse(&raw) {
+        Ok(OptionList { options, warnings }) => {
+            assert!(warnings.len() <= WARNINGS_MAX);
+            assert!(warnings.iter().all(|warning| warning.bytes().all(|byte| (b' '..=b'~').contains(&byte))));
+            assert!(options.dpr > 0.0 && options.dpr <= ImageOptions::DPR_MAX);
+            assert!((0.0..=250.0).contains(&options.blur) && (0.0..=10.0).contains(&options.sharpen));
+            assert!(options.quality.is_none_or(|quality| (1..=100).contains(&quality)));
+            assert_ne!(options.height, Some(0));
+            let twice = OptionList::parse(&format!("{raw},{raw}")).expect("what is given twice counts once");
+            assert_eq!(twice.options, options, "{raw:?}");
+        }
+        Err(error) => assert!(matches!((error.status, error.code), (400, 9401) | (403, 9426)), "{error:?}"),
+    }
+}
 
 /// The bytes are a raw query. It is read or refused as documented, and means the same with everything encoded.
 pub fn list_query(bytes: &[u8]) {

@@ -9,7 +9,7 @@
 //! - list v1: [`list_v1_query`]
 //! - what calls carry: [`bodies`]
 //! - what a program can read about all that: [`openapi`], made of the tables and of a [`schema`] beside each body
-//! - image URLs: [`delivery_path`], with the errors of their own kind
+//! - image URLs: [`delivery_path`], with the errors of their own kind; [`image_options`], the table of options
 //! - what holds for any bytes: [`fuzz_targets`]
 
 pub mod bodies;
@@ -19,6 +19,7 @@ pub mod endpoints;
 pub mod envelope;
 pub mod error_codes;
 pub mod fuzz_targets;
+pub mod image_options;
 mod json;
 pub mod list_query;
 pub mod list_v1_query;
@@ -32,5 +33,6 @@ pub use bodies::upload::{FormPart, UploadForm, UploadSource};
 pub use delivery_path::{DeliveryError, DeliveryPath, Rendering};
 pub use endpoints::{ENDPOINTS, Endpoint, EndpointName, Found};
 pub use error_codes::{ApiError, ErrorName};
+pub use image_options::OptionList;
 pub use list_query::ListQuery;
 pub use list_v1_query::ListV1Query;

@@ -5,7 +5,8 @@
 //! again. Nothing here does I/O, and nothing here knows HTTP or a storage engine.
 //!
 //! - who: [`account`] (accounts, API tokens, scopes), [`account_settings`] (configuration, variants, signing keys)
-//! - what: [`image_id`], [`image`], [`metadata`], [`original_key`], [`media_type`], [`variant`]
+//! - what: [`image_id`], [`image`], [`metadata`], [`original_key`], [`media_type`], [`variant`],
+//!   [`image_options`]
 //! - which: [`meta_filter`] (what a filter means), [`number`] and [`scalar`] (what values are equal),
 //!   [`cursor`] (a place in a listing)
 //! - what a URL must show for a private image: [`signature`]
@@ -18,6 +19,7 @@ pub mod clock;
 pub mod cursor;
 pub mod image;
 pub mod image_id;
+pub mod image_options;
 pub mod limits;
 pub mod media_type;
 pub mod meta_filter;
@@ -40,6 +42,7 @@ pub use clock::{Clock, Ids, RandomIds, SystemClock, Timestamp};
 pub use cursor::{Cursor, Sequence, SortOrder};
 pub use image::{Creator, Draft, Edit, Entry, Image, ImageView, NewImage, Original};
 pub use image_id::ImageId;
+pub use image_options::ImageOptions;
 pub use limits::Limits;
 pub use media_type::MediaType;
 pub use meta_filter::{Filters, MetaFilter, Predicate};

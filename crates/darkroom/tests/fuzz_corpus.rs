@@ -49,3 +49,8 @@ fn signed_url_corpus_opens_nothing() {
 fn upload_url_corpus_names_an_image_or_none() {
     replay("upload_url", darkroom_api::fuzz_targets::upload_url);
 }
+
+#[test]
+fn image_options_corpus_is_read_or_refused() {
+    replay("image_options", darkroom_api::fuzz_targets::image_options);
+}

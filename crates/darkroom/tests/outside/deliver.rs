@@ -149,6 +149,9 @@ async fn a_private_image_is_for_who_has_a_signed_url() {
     server.uploaded(&[("id", "a")]).await;
     let answer = server.request("GET", &format!("/{HASH}/a/w=5")).send().await;
     check_refusal(&answer, 501, 5501, "Not implemented: flexible variants");
+    let answer = server.request("GET", &format!("/{HASH}/a/w=5,blur=300")).send().await;
+    let message = "Missing or invalid resizing parameters: blur is '300', expected a number from 0 to 250";
+    check_refusal(&answer, 400, 9401, message);
 }
 
 #[tokio::test]

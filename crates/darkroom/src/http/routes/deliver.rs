@@ -1,6 +1,6 @@
 //! `GET /{hash}/{image…}/{variant or options}`: an image for everyone (reference: delivery).
 
-use darkroom_api::{DeliveryError, DeliveryPath, Rendering};
+use darkroom_api::{DeliveryError, DeliveryPath, OptionList, Rendering};
 use darkroom_model::SignedUrl;
 use darkroom_service::{DeliverError, RenderingAsked, Service};
 use http::request::Parts;
@@ -41,8 +41,16 @@ async fn deliver(service: &Service, head: &Parts) -> Result<Response, DeliveryEr
     }
     let DeliveryPath { hash, image_id, rendering } = DeliveryPath::parse(head.uri.path())?;
     let url = SignedUrl { raw_path: head.uri.path(), raw_query: head.uri.query().unwrap_or_default() };
+    // What is wrong with options is told to those only who may use some.
+    let options = match &rendering {
+        Rendering::Options(list) => OptionList::parse(list).map(|_| ()),
+        Rendering::Variant(_) => Ok(()),
+    };
     let delivery = service.deliver(&hash, image_id.as_ref(), asked(rendering), url).await;
-    let delivery = delivery.map_err(delivery_error)?;
+    let delivery = delivery.map_err(|error| match (error, options) {
+        (DeliverError::OptionsNotBuilt, Err(problem)) => problem,
+        (error, _) => delivery_error(error),
+    })?;
     let image = &delivery.image;
     let etag = unresized_etag(image);
     let mut response = match client_has(&head.headers, &etag) {

@@ -16,6 +16,8 @@ fn main() -> ExitCode {
             .map(|settings| commands::account::run(&settings, below(&matches, "account"))),
         ["token", ..] => settings::load(flags, environment)
             .map(|settings| commands::token::run(&settings, below(&matches, "token"))),
+        ["dev"] => settings::load_over("dev", &commands::dev::defaults(flags), flags, environment)
+            .map(|settings| commands::dev::run(settings, flags)),
         _ => settings::load(flags, environment).map(commands::serve::run),
     };
     let code = outcome.unwrap_or_else(|error| {
@@ -48,6 +50,7 @@ fn command() -> Command {
         .about("A self-hosted image service that speaks the HTTP API of Cloudflare Images.")
         .args(settings::flags())
         .subcommand(Command::new("serve").about("Serves; what happens without a command, too."))
+        .subcommand(commands::dev::usage())
         .subcommand(commands::account::usage())
         .subcommand(commands::token::usage())
         .subcommand(

@@ -10,18 +10,16 @@ use darkroom_service::{
     CatalogPlace, CatalogThresholds, DataFolder, DataFolderError, OpenError, OriginalsPlace, Service,
     ServiceOptions,
 };
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::announcement;
 use super::control::server::ControlSocket;
 use super::first_start::{self, FirstAccount};
-use super::{announcement, with_causes};
+use super::process::{self, Signals};
 use crate::http::app::App;
 use crate::http::server::{self, ConnectionCount, Listeners};
-use crate::logging;
 use crate::settings::{self, CatalogEngine, Listen, Settings};
 
 pub use super::first_start::FirstStartError;
@@ -151,7 +149,7 @@ pub async fn start(settings: Settings, overrides: Overrides) -> Result<Running, 
     Ok(Running { addresses, admin_addresses, service, announcement, stop, serving, control, folder })
 }
 
-fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+pub(super) fn addresses(listeners: &[TcpListener]) -> Vec<SocketAddr> {
     listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }
 
@@ -198,65 +196,15 @@ pub(super) async fn open_service(
 
 /// Serves until the process is told to stop. 0 after a stop in order, 1 if there was no start.
 pub fn run(settings: Settings) -> ExitCode {
-    logging::init(&settings);
-    raise_open_files_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
-    };
-    runtime.block_on(async {
-        match serve_until_told(settings).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&*error),
-        }
-    })
+    process::run(&settings.clone(), serve_until_told(settings))
 }
 
-/// Takes all the open files that the system allows: each connection is one, and so is each original that is read.
-fn raise_open_files_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
-}
-
-async fn serve_until_told(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve_until_told(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut signals = Signals::listen()?;
     let running = start(settings, Overrides::default()).await?;
     // Nobody may be there to read it.
     let _ = stderr().write_all(running.announcement.as_bytes());
     signals.next().await;
-    tracing::info!("stopping: requests that were accepted are finished");
-    tokio::select! {
-        cut_off = running.stop() => tracing::info!(cut_off, "stopped"),
-        () = signals.next() => tracing::warn!("stopped at once: told to stop twice"),
-    }
-    Ok(())
-}
-
-/// The two ways to tell a process to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Signals> {
-        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        Ok(Signals { terminate, interrupt })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// Tells the operator why, with all that led to it.
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    let _ = writeln!(stderr(), "darkroom: {}", with_causes(error));
-    ExitCode::FAILURE
+    process::finish(&mut signals, running.stop()).await;
+    Ok(ExitCode::SUCCESS)
 }

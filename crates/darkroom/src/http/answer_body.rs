@@ -20,6 +20,15 @@ pub(crate) enum AnswerBody {
         /// How many bytes are still to come.
         left: u64,
     },
+    /// A beginning, after which the answer breaks off as if the connection had. Only `darkroom dev` makes such.
+    Cut {
+        /// What is sent of it; empty once it has been taken.
+        beginning: Bytes,
+        /// How many bytes the head of the answer promises besides those sent.
+        left: u64,
+        /// Whether the connection has had a chance to send the beginning.
+        is_sent: bool,
+    },
 }
 
 /// Reading an original failed when its answer had already begun; all that is left is to break it off.
@@ -45,6 +54,15 @@ impl Body for AnswerBody {
             AnswerBody::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             AnswerBody::Pieces { left: 0, .. } => return Poll::Ready(None),
             AnswerBody::Pieces { pieces, left } => (pieces, left),
+            AnswerBody::Cut { beginning, .. } if !beginning.is_empty() => {
+                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(beginning)))));
+            }
+            AnswerBody::Cut { is_sent: is_sent @ false, .. } => {
+                *is_sent = true;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            AnswerBody::Cut { .. } => return Poll::Ready(Some(Err(BrokenOff))),
         };
         let piece = ready!(pieces.poll_next_unpin(context));
         let problem = match piece {
@@ -70,6 +88,7 @@ impl Body for AnswerBody {
         SizeHint::with_exact(match self {
             AnswerBody::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
             AnswerBody::Pieces { left, .. } => *left,
+            AnswerBody::Cut { beginning, left, .. } => beginning.len() as u64 + left,
         })
     }
 }
@@ -94,6 +113,19 @@ mod tests {
         check(vec![Ok("ab")], 3, None).await;
         check(vec![Ok("ab"), Ok("cd")], 3, None).await;
         check(vec![Ok("ab"), Err(ServiceError::Unavailable)], 3, None).await;
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_breaks_off_after_its_beginning() {
+        let cut = |beginning: &'static str| {
+            let beginning = Bytes::from_static(beginning.as_bytes());
+            AnswerBody::Cut { is_sent: beginning.is_empty(), beginning, left: 5 }
+        };
+        assert_eq!((cut("abc").size_hint().exact(), cut("abc").is_end_stream()), (Some(8), false));
+        assert!(cut("").collect().await.is_err());
+        let mut body = cut("abc");
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
+        assert!(body.frame().await.unwrap().is_err());
     }
 
     #[tokio::test]

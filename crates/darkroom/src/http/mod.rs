@@ -4,7 +4,8 @@
 //! is not waited for without end (`patience`, and `streams` for HTTP/2). `app` begins its line in the log
 //! (`request_log`), `forwarded` sees past proxies to the client, and `router` finds the way. `caller` says who asks, and
 //! `rate_limit` how often; `routes` has one file for each endpoint; `body` and `form` read what was sent, within limits;
-//! `respond`, `failures`, `http_cache` and `range` make answers, and `compression` makes them small.
+//! `respond`, `failures`, `http_cache` and `range` make answers, and `compression` makes them small. `dev` stands around
+//! all that in `darkroom dev`, and nowhere else.
 
 mod address;
 mod answer_body;
@@ -12,6 +13,7 @@ pub(crate) mod app;
 mod body;
 pub(crate) mod caller;
 mod compression;
+pub(crate) mod dev;
 mod failures;
 pub mod form;
 mod forwarded;

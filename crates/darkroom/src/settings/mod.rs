@@ -19,7 +19,8 @@ use darkroom_model::{AccountHash, AccountId, Limits, Network};
 pub use explain::explain;
 pub(crate) use parse::parse_account_hash;
 pub use parse::{Listen, LogFormat, PublicUrl, Rate};
-pub use sources::{Source, flags, load};
+pub(crate) use sources::TOLD_BY_DEV;
+pub use sources::{Source, flags, load, load_over};
 pub(crate) use table::is_bearer_token;
 
 /// The settings that hold.

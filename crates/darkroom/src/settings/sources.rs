@@ -14,6 +14,9 @@ use super::{CatalogEngine, OriginalsPlace, Settings, SettingsError};
 /// The file that is read if no other is named.
 const FILE: &str = "darkroom.toml";
 
+/// How names begin that are no settings: `darkroom dev` tells them to the commands that it runs.
+pub(crate) const TOLD_BY_DEV: &str = "DARKROOM_DEV_";
+
 /// Where a value came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Source {
@@ -23,6 +26,8 @@ pub enum Source {
     Environment(String),
     /// A settings file, by its path.
     File(String),
+    /// What a command has in place of a default, by the command's name.
+    Command(&'static str),
 }
 
 impl fmt::Display for Source {
@@ -31,6 +36,7 @@ impl fmt::Display for Source {
             Source::Flag(name) => write!(f, "the flag --{name}"),
             Source::Environment(name) => write!(f, "the environment variable {name}"),
             Source::File(path) => write!(f, "the file '{path}'"),
+            Source::Command(name) => write!(f, "the defaults of `darkroom {name}`"),
         }
     }
 }
@@ -65,6 +71,19 @@ pub fn load(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, SettingsError> {
     resolve(&gather(flags, environment)?)
+}
+
+/// As [`load`], for a command that has defaults of its own: pairs of a setting's key and a value.
+pub fn load_over(
+    command: &'static str,
+    defaults: &[(&'static str, &str)],
+    flags: &ArgMatches,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Settings, SettingsError> {
+    let own = defaults.iter().map(|&(key, value)| (key, (Source::Command(command), value.to_owned())));
+    let mut values: Values = own.collect();
+    values.extend(gather(flags, environment)?);
+    resolve(&values)
 }
 
 /// Reads what was given, and where; refuses what [`resolve`] would refuse only when that is asked.
@@ -146,6 +165,9 @@ fn read_environment(
     let mut values = Values::new();
     for (name, value) in environment {
         let Some(name) = name.to_str().filter(|name| name.starts_with("DARKROOM_")) else { continue };
+        if name.starts_with(TOLD_BY_DEV) {
+            continue;
+        }
         let setting_named = |name: &str| SETTINGS.iter().find(|setting| setting.environment() == name);
         let file_of = name.strip_suffix("_FILE").and_then(setting_named);
         let Some(setting) = setting_named(name).or(file_of) else {
@@ -239,6 +261,18 @@ mod tests {
         assert_eq!(settings.data.to_str(), Some("from-flag"));
         assert_eq!(settings.account_id.unwrap().as_str(), "environment");
         assert_eq!(settings.limits.connections_max, 7);
+    }
+
+    #[test]
+    fn the_defaults_of_a_command_are_beaten_by_everything_else() {
+        let command = clap::Command::new("darkroom").args(flags());
+        let flags = command.try_get_matches_from(["darkroom"]).unwrap();
+        let defaults = [("log", "warn"), ("account_id", "of-the-command")];
+        let told = ("DARKROOM_DEV_URL".into(), "is no setting".into());
+        let environment = [("DARKROOM_ACCOUNT_ID".into(), "environment".into()), told];
+        let settings = load_over("dev", &defaults, &flags, environment).unwrap();
+        assert_eq!(settings.account_id.unwrap().as_str(), "environment");
+        assert_eq!(settings.log, "warn");
     }
 
     #[test]

@@ -1,0 +1,82 @@
+//! A process that serves: its threads, its open files, its signals.
+
+use std::error::Error;
+use std::io::{Write, stderr};
+use std::process::ExitCode;
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::with_causes;
+use crate::logging;
+use crate::settings::Settings;
+
+/// Runs a server to its end. Its exit code, or 1 if it fails.
+pub(super) fn run(
+    settings: &Settings,
+    serving: impl Future<Output = Result<ExitCode, Box<dyn Error>>>,
+) -> ExitCode {
+    logging::init(settings);
+    raise_open_files_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    runtime.block_on(serving).unwrap_or_else(|error| failed(&*error))
+}
+
+/// Takes all the open files that the system allows: each connection is one, and so is each original that is read.
+fn raise_open_files_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// Waits until a server has stopped, which returns how many connections it cut off, or until the process is told to
+/// stop once more.
+pub(super) async fn finish(signals: &mut Signals, stopping: impl Future<Output = usize>) {
+    tracing::info!("stopping: requests that were accepted are finished");
+    tokio::select! {
+        cut_off = stopping => tracing::info!(cut_off, "stopped"),
+        _ = signals.next() => tracing::warn!("stopped at once: told to stop twice"),
+    }
+}
+
+/// The two ways to tell a process to stop.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+/// How a process was told to stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Told {
+    /// SIGTERM: by another process, which means this one.
+    Terminate,
+    /// SIGINT: from the keyboard, which means every process at the terminal.
+    Interrupt,
+}
+
+impl Signals {
+    /// Begins to take signals, which end the process no more.
+    pub(super) fn listen() -> std::io::Result<Signals> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Signals { terminate, interrupt })
+    }
+
+    /// Returns the next one, when it comes.
+    pub(super) async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Terminate,
+            _ = self.interrupt.recv() => Told::Interrupt,
+        }
+    }
+}
+
+/// Tells the operator why, with all that led to it.
+fn failed(error: &dyn Error) -> ExitCode {
+    let _ = writeln!(stderr(), "darkroom: {}", with_causes(error));
+    ExitCode::FAILURE
+}

@@ -12,52 +12,49 @@ const notFound = { type: Cloudflare.NotFoundError, status: 404, code: 5404 };
 const options = { fit: 'cover', width: 100, height: 50, metadata: 'none' };
 
 test('variants are made, seen, edited and deleted', async () => {
-  const { variants } = context.client.images.v1;
   const image = await context.upload();
   const names = async () => {
     const { variants: urls } = await context.client.images.v1.get(image.id, { account_id });
     return urls.map((url) => url.split('/').pop());
   };
 
-  const { variant } = await variants.create({ account_id, id: 'hero', options, neverRequireSignedURLs: true });
+  const { variant } = await context.client.images.v1.variants.create({ account_id, id: 'hero', options, neverRequireSignedURLs: true });
   assert.deepEqual(variant, { id: 'hero', options, neverRequireSignedURLs: true });
   assert.deepEqual(await names(), ['hero', 'public']);
-  assert.deepEqual((await variants.get('hero', { account_id })).variant, variant);
-  const listed = (await variants.list({ account_id })).variants;
+  assert.deepEqual((await context.client.images.v1.variants.get('hero', { account_id })).variant, variant);
+  const listed = (await context.client.images.v1.variants.list({ account_id })).variants;
   assert.deepEqual(Object.keys(listed), ['hero', 'public']);
   assert.deepEqual(listed.hero, variant);
 
-  const edited = await variants.edit('hero', { account_id, options: { ...options, width: 200 } });
+  const edited = await context.client.images.v1.variants.edit('hero', { account_id, options: { ...options, width: 200 } });
   assert.deepEqual(edited.variant, { ...variant, options: { ...options, width: 200 } });
-  assert.deepEqual(await variants.delete('hero', { account_id }), {});
+  assert.deepEqual(await context.client.images.v1.variants.delete('hero', { account_id }), {});
   assert.deepEqual(await names(), ['public']);
 });
 
 test('variants that cannot be', async () => {
-  const { variants } = context.client.images.v1;
-  const create = (params) => () => variants.create({ account_id, id: 'a', options, ...params });
+  const create = (params) => () => context.client.images.v1.variants.create({ account_id, id: 'a', options, ...params });
   await refused(context, create({ id: 'w=5' }), { ...badRequest, pointer: '/id' });
   await refused(context, create({ options: { ...options, fit: 'fill' } }), { ...badRequest, pointer: '/options/fit' });
   await refused(context, create({ options: { ...options, width: 0 } }), { ...badRequest, pointer: '/options/width' });
   await refused(context, create({ id: 'public' }), { type: Cloudflare.ConflictError, status: 409, code: 5409 });
-  await refused(context, () => variants.delete('public', { account_id }), badRequest);
+  await refused(context, () => context.client.images.v1.variants.delete('public', { account_id }), badRequest);
   const message = 'Variant not found';
-  await refused(context, () => variants.get('nothing', { account_id }), { ...notFound, message });
-  await refused(context, () => variants.edit('nothing', { account_id, options }), { ...notFound, message });
-  await refused(context, () => variants.delete('nothing', { account_id }), { ...notFound, message });
+  await refused(context, () => context.client.images.v1.variants.get('nothing', { account_id }), { ...notFound, message });
+  await refused(context, () => context.client.images.v1.variants.edit('nothing', { account_id, options }), { ...notFound, message });
+  await refused(context, () => context.client.images.v1.variants.delete('nothing', { account_id }), { ...notFound, message });
 });
 
 test('signing keys come and go', async () => {
-  const { keys } = context.client.images.v1;
-  const first = (await keys.list({ account_id })).keys;
+  const first = (await context.client.images.v1.keys.list({ account_id })).keys;
   assert.deepEqual(first.map(({ name }) => name), ['default']);
-  const two = (await keys.update('second', { account_id })).keys;
+  const two = (await context.client.images.v1.keys.update('second', { account_id })).keys;
   assert.deepEqual(two.map(({ name }) => name), ['default', 'second']);
-  assert.deepEqual((await keys.update('second', { account_id })).keys, two, 'repeating changes nothing');
-  assert.deepEqual((await keys.delete('second', { account_id })).keys, first);
-  await refused(context, () => keys.delete('second', { account_id }), { ...notFound, message: 'Key not found' });
-  await refused(context, () => keys.update('a/b', { account_id }), badRequest);
-  const replaced = (await keys.delete('default', { account_id })).keys;
+  assert.deepEqual((await context.client.images.v1.keys.update('second', { account_id })).keys, two, 'repeating changes nothing');
+  assert.deepEqual((await context.client.images.v1.keys.delete('second', { account_id })).keys, first);
+  await refused(context, () => context.client.images.v1.keys.delete('second', { account_id }), { ...notFound, message: 'Key not found' });
+  await refused(context, () => context.client.images.v1.keys.update('a/b', { account_id }), badRequest);
+  const replaced = (await context.client.images.v1.keys.delete('default', { account_id })).keys;
   assert.deepEqual(replaced.map(({ name }) => name), ['default']);
   assert.notEqual(replaced[0].value, first[0].value);
 });

@@ -12,52 +12,54 @@ OPTIONS = {"fit": "cover", "width": 100.0, "height": 50, "metadata": "none"}
 
 class Account(ClientTestCase):
     def test_variants_are_made_seen_edited_and_deleted(self):
-        variants = self.client.images.v1.variants
         image = self.upload()
         names = lambda: [url.rsplit("/", 1)[1] for url in self.details(image.id).variants]
 
-        variant = variants.create(
+        variant = self.client.images.v1.variants.create(
             account_id=ACCOUNT_ID, id="hero", options=OPTIONS, never_require_signed_urls=True
         ).variant
         self.assertEqual((variant.id, variant.never_require_signed_urls), ("hero", True))
         self.assertEqual(variant.options.model_dump(exclude_unset=True), OPTIONS)
         self.assertEqual(names(), ["hero", "public"])
-        details = variants.get("hero", account_id=ACCOUNT_ID).variant
+        details = self.client.images.v1.variants.get("hero", account_id=ACCOUNT_ID).variant
         self.assertEqual(details.model_dump(), variant.model_dump())
-        self.assertIsNotNone(variants.list(account_id=ACCOUNT_ID).variants)
+        self.assertIsNotNone(self.client.images.v1.variants.list(account_id=ACCOUNT_ID).variants)
 
-        edited = variants.edit("hero", account_id=ACCOUNT_ID, options={**OPTIONS, "width": 200}).variant
+        wider = {**OPTIONS, "width": 200}
+        edited = self.client.images.v1.variants.edit("hero", account_id=ACCOUNT_ID, options=wider).variant
         self.assertEqual((edited.options.width, edited.never_require_signed_urls), (200, True))
-        self.assertEqual(variants.delete("hero", account_id=ACCOUNT_ID), {})
+        self.assertEqual(self.client.images.v1.variants.delete("hero", account_id=ACCOUNT_ID), {})
         self.assertEqual(names(), ["public"])
 
     def test_variants_that_cannot_be(self):
-        variants = self.client.images.v1.variants
-        create = lambda **params: variants.create(**{"account_id": ACCOUNT_ID, "id": "a", "options": OPTIONS, **params})
+        usual = {"account_id": ACCOUNT_ID, "id": "a", "options": OPTIONS}
+        create = lambda **params: self.client.images.v1.variants.create(**{**usual, **params})
         self.assert_refused(lambda: create(id="w=5"), BadRequestError, 400, 5400, pointer="/id")
         wide = {**OPTIONS, "width": 12001}
         self.assert_refused(lambda: create(options=wide), BadRequestError, 400, 5400, pointer="/options/width")
         self.assert_refused(lambda: create(id="public"), ConflictError, 409, 5409)
-        self.assert_refused(lambda: variants.delete("public", account_id=ACCOUNT_ID), BadRequestError, 400, 5400)
+        delete = lambda: self.client.images.v1.variants.delete("public", account_id=ACCOUNT_ID)
+        self.assert_refused(delete, BadRequestError, 400, 5400)
         for call in (
-            lambda: variants.get("nothing", account_id=ACCOUNT_ID),
-            lambda: variants.edit("nothing", account_id=ACCOUNT_ID, options=OPTIONS),
-            lambda: variants.delete("nothing", account_id=ACCOUNT_ID),
+            lambda: self.client.images.v1.variants.get("nothing", account_id=ACCOUNT_ID),
+            lambda: self.client.images.v1.variants.edit("nothing", account_id=ACCOUNT_ID, options=OPTIONS),
+            lambda: self.client.images.v1.variants.delete("nothing", account_id=ACCOUNT_ID),
         ):
             self.assert_refused(call, NotFoundError, 404, 5404, "Variant not found")
 
     def test_signing_keys_come_and_go(self):
-        keys = self.client.images.v1.keys
         names = lambda answer: [key.name for key in answer.keys]
-        first = keys.list(account_id=ACCOUNT_ID)
+        first = self.client.images.v1.keys.list(account_id=ACCOUNT_ID)
         self.assertEqual(names(first), ["default"])
-        two = keys.update("second", account_id=ACCOUNT_ID)
+        two = self.client.images.v1.keys.update("second", account_id=ACCOUNT_ID)
         self.assertEqual(names(two), ["default", "second"])
-        self.assertEqual(keys.update("second", account_id=ACCOUNT_ID), two, "repeating changes nothing")
-        self.assertEqual(keys.delete("second", account_id=ACCOUNT_ID).keys[0].value, first.keys[0].value)
-        missing = lambda: keys.delete("second", account_id=ACCOUNT_ID)
+        again = self.client.images.v1.keys.update("second", account_id=ACCOUNT_ID)
+        self.assertEqual(again, two, "repeating changes nothing")
+        left = self.client.images.v1.keys.delete("second", account_id=ACCOUNT_ID)
+        self.assertEqual(left.keys[0].value, first.keys[0].value)
+        missing = lambda: self.client.images.v1.keys.delete("second", account_id=ACCOUNT_ID)
         self.assert_refused(missing, NotFoundError, 404, 5404, "Key not found")
-        replaced = keys.delete("default", account_id=ACCOUNT_ID)
+        replaced = self.client.images.v1.keys.delete("default", account_id=ACCOUNT_ID)
         self.assertEqual(names(replaced), ["default"])
         self.assertNotEqual(replaced.keys[0].value, first.keys[0].value)
 

@@ -7,3 +7,8 @@ use crate::run::{cargo, run};
 pub(crate) fn connections() -> Result<(), Failure> {
     run(&mut cargo(&["bench", "--package", "darkroom", "--bench", "connections"]))
 }
+
+/// Measures how long `darkroom dev` and `darkroom serve` take until they answer.
+pub(crate) fn start() -> Result<(), Failure> {
+    run(&mut cargo(&["bench", "--package", "darkroom", "--bench", "start"]))
+}

@@ -1,7 +1,7 @@
 //! The published clients: fetched into the target folder at exactly the versions that `tests-clients` names, then let
 //! loose on the real binary.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,16 +17,30 @@ pub(crate) fn fetch() -> Result<(), Failure> {
     fetch_once(&root().join("tests-clients/python/requirements.txt"), &python_folder(), install_python)
 }
 
-/// Runs both suites against the binary that has been built.
+/// The commands of the binary that both suites are run against. What stands in a folder `dev` of a suite is for the
+/// second only; what needs a data folder is for the first only, and is started elsewhere (`xtask/src/test.rs`).
+const MODES: [&str; 2] = ["serve", "dev"];
+
+/// Runs both suites against the binary that has been built, in each mode.
 pub(crate) fn test() -> Result<Tally, Failure> {
-    let mut tally = run_tests(with_environment(program("node").arg("--test")).args(npm_suite()?))?;
-    tally += run_tests(with_environment(&mut program("python3")).args([
-        "-m",
-        "unittest",
-        "discover",
-        "--start-directory",
-        "tests-clients/python",
-    ]))?;
+    let mut tally = Tally::default();
+    for mode in MODES {
+        let folders = |suite: &str| {
+            let own = (mode == "dev").then(|| Path::new(suite).join("dev"));
+            std::iter::once(PathBuf::from(suite)).chain(own)
+        };
+        let mut node = program("node");
+        node.arg("--test");
+        for folder in folders("tests-clients/npm") {
+            node.args(npm_suite(&folder)?);
+        }
+        tally += run_tests(with_environment(&mut node).env("DARKROOM_MODE", mode))?;
+        for folder in folders("tests-clients/python") {
+            let mut python = program("python3");
+            python.args(["-m", "unittest", "discover", "--start-directory"]).arg(folder);
+            tally += run_tests(with_environment(&mut python).env("DARKROOM_MODE", mode))?;
+        }
+    }
     Ok(tally)
 }
 
@@ -35,7 +49,7 @@ pub(crate) fn with_environment(command: &mut Command) -> &mut Command {
     command
         .env("DARKROOM_BINARY", target().join("debug/darkroom"))
         .env("DARKROOM_NPM_CLIENTS", npm_folder())
-        .env("PYTHONPATH", python_folder())
+        .env("PYTHONPATH", python_path())
         .env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
@@ -47,9 +61,14 @@ fn python_folder() -> PathBuf {
     target().join("clients/python")
 }
 
+/// Returns where Python looks: for the clients, and for what all tests share.
+fn python_path() -> OsString {
+    let folders = [python_folder(), root().join("tests-clients/python")];
+    std::env::join_paths(&folders).unwrap_or_else(|_| folders[0].clone().into())
+}
+
 /// Returns the test files, by name: how Node expands a folder differs between its versions.
-fn npm_suite() -> Result<Vec<PathBuf>, Failure> {
-    let folder = Path::new("tests-clients/npm");
+fn npm_suite(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in fs::read_dir(root().join(folder))? {
         let name = entry?.file_name();

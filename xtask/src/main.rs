@@ -17,6 +17,7 @@ Chores of the Darkroom workspace:
   cargo xtask test --only PART      one part: rust, clients, kill, guard or proxy
   cargo xtask soak                  the random histories by the thousand and fifty rounds of kills
   cargo xtask bench connections     lists beside 10,000 idle connections and 200 slow ones, and without them
+  cargo xtask bench start           from the start of a process to its first answer: dev, and serve
   cargo xtask lint                  formatting, lints and the manual's links, warnings denied
 ";
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ["test", "--only", part] => test::only(part),
         ["soak"] => soak::soak(),
         ["bench", "connections"] => bench::connections(),
+        ["bench", "start"] => bench::start(),
         ["lint"] => lint::lint(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

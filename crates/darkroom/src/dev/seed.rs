@@ -59,16 +59,15 @@ impl SeedError {
 }
 
 impl Seed {
-    /// Reads a folder and the folders in it. Names that begin with a dot are passed over; every other file must be an
-    /// image or the sidecar of one.
+    /// Reads a folder and the folders in it: what is called as an image must be one, what is called as a sidecar must
+    /// have its image beside it, and everything else is passed over, as are names that begin with a dot.
     pub(crate) fn read(folder: &Path, limits: &Limits) -> Result<Seed, SeedError> {
         let mut files = Vec::new();
         find(folder, DEPTH_MAX, &mut files)?;
         let (sidecars, images): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_sidecar(file));
         let of_images: HashSet<_> = images.iter().map(|image| sidecar_of(image)).collect();
         if let Some(sidecar) = sidecars.iter().find(|sidecar| !of_images.contains(*sidecar)) {
-            let image = sidecar.with_extension("");
-            let problem = format!("expected the image '{}' beside it", image.display());
+            let problem = "expected the name of an image beside it, with .json behind, such as cat.png.json";
             return Err(SeedError::new(sidecar, problem));
         }
         let sidecars: HashSet<_> = sidecars.into_iter().collect();
@@ -108,11 +107,8 @@ fn find(folder: &Path, depth_left: usize, found: &mut Vec<PathBuf>) -> Result<()
         let metadata = fs::metadata(&path).map_err(|error| SeedError::new(&path, error))?;
         if metadata.is_dir() {
             find(&path, depth_left - 1, found)?;
-        } else if metadata.is_file() && (is_image(&path) || is_sidecar(&path)) {
+        } else if is_image(&path) || is_sidecar(&path) {
             found.push(path);
-        } else {
-            let expected = format!("expected an image ({}) or IMAGE.json", EXTENSIONS.join(", "));
-            return Err(SeedError::new(&path, expected));
         }
         // An image and its sidecar are two files.
         if found.len() > IMAGES_MAX * 2 {
@@ -216,7 +212,14 @@ mod tests {
 
     #[test]
     fn images_come_in_the_order_of_their_names() {
-        let seed = read(&[("b.png", ""), ("a/2.GIF", ""), ("a/1.svg", ""), ("c.jpeg", ""), (".hidden", "")]);
+        let seed = read(&[
+            ("b.png", ""),
+            ("a/2.GIF", ""),
+            ("a/1.svg", ""),
+            ("c.jpeg", ""),
+            (".x.png", ""),
+            ("README.md", ""),
+        ]);
         let names: Vec<_> = seed.unwrap().0.into_iter().map(|image| image.filename).collect();
         assert_eq!(names, ["1.svg", "2.GIF", "b.png", "c.jpeg"]);
     }
@@ -238,12 +241,9 @@ mod tests {
         for (files, expected) in [
             (&[][..], "seed '.': expected images (png, jpg, jpeg, gif, webp, svg)"),
             (
-                &[image, ("notes.txt", "")],
-                "seed './notes.txt': expected an image (png, jpg, jpeg, gif, webp, svg) or IMAGE.json",
-            ),
-            (
                 &[image, ("dog.png.json", "{}")],
-                "seed './dog.png.json': expected the image './dog.png' beside it",
+                "seed './dog.png.json': expected the name of an image beside it, with .json behind, such as \
+                 cat.png.json",
             ),
             (&[image, ("cat.png.json", "[]")], "seed './cat.png.json': expected a JSON object"),
             (

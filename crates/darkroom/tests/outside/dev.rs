@@ -8,7 +8,7 @@ use std::sync::Arc;
 use darkroom::commands::dev::{RunningDev, start};
 use darkroom::dev::{ACCOUNT_HASH, ACCOUNT_ID, API_TOKEN, DevOptions};
 use darkroom::settings::{Listen, Settings};
-use darkroom_model::Timestamp;
+use darkroom_model::{SigningKeyValue, Timestamp, signature};
 use serde_json::{Value, json};
 
 use super::common::TestServer;
@@ -135,6 +135,24 @@ async fn the_clock_decides_when_things_were_uploaded_and_expire() {
     dev.told("clock", json!({ "advance_seconds": 2 * 86_400 })).await;
     assert_eq!(send().send().await.status, 404);
     assert_eq!(dev.told("clock", json!({ "runs": true })).await["runs"], true);
+}
+
+#[tokio::test]
+async fn signed_urls_and_batch_tokens_expire_by_the_clock() {
+    let dev = Dev::start_with(fixed()).await;
+    let form = Form::default().field("requireSignedURLs", "true").file("a.png", PNG);
+    let image = dev.call("POST", "/images/v1").form(&form).send().await.result();
+    let keys = dev.call("GET", "/images/v1/keys").send().await.result();
+    let key = SigningKeyValue::from_stored(keys["keys"][0]["value"].as_str().unwrap());
+    let path = format!("/{ACCOUNT_HASH}/{}/public", image["id"].as_str().unwrap());
+    let until_one = format!("{path}?exp=1767229200");
+    let signed = format!("{until_one}&sig={}", signature::sign(&key, &until_one));
+    let batch = dev.call("GET", "/images/v1/batch_token").send().await.result();
+    let list = dev.request("GET", "/batch/images/v2").token(batch["token"].as_str().unwrap());
+    let statuses = async || [dev.request("GET", &signed).send().await.status, list.send().await.status];
+    assert_eq!(statuses().await, [200, 200]);
+    dev.told("clock", json!({ "advance_seconds": 3601 })).await;
+    assert_eq!(statuses().await, [403, 403]);
 }
 
 #[tokio::test]

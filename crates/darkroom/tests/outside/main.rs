@@ -11,6 +11,7 @@ mod compression;
 mod control;
 mod deliver;
 mod dev;
+mod dev_program;
 mod direct_uploads;
 mod faults;
 mod first_start;

@@ -4,6 +4,7 @@
 //! gives no code, the error is [`ErrorName::Invalid`], and no code is invented.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// The rows of [`ERROR_ROWS`], in the same order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -266,8 +267,10 @@ impl ApiError {
     }
 
     /// 400: a one-time URL may not end so soon, or so late.
-    pub fn expiry_out_of_range() -> ApiError {
-        ApiError::invalid("Invalid expiry: must be 2 minutes to 6 hours from now", Some("/expiry".to_owned()))
+    pub fn expiry_out_of_range(min: Duration, max: Duration) -> ApiError {
+        let (min, max) = (in_words(min), in_words(max));
+        let message = format!("Invalid expiry: must be {min} to {max} from now");
+        ApiError::invalid(message, Some("/expiry".to_owned()))
     }
 
     /// 400: an image with a custom id cannot be private.
@@ -339,6 +342,16 @@ impl ApiError {
     }
 }
 
+/// Writes a time in the largest unit of which it is a whole number.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)];
+    let whole = units.into_iter().find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    let (name, unit) = whole.unwrap_or(("second", 1));
+    let count = seconds / unit;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Characters of a caller's text that a message repeats (reference: list-v2 §6).
 const ECHO_CHARS_MAX: usize = 100;
 
@@ -350,6 +363,22 @@ pub(crate) fn echo(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_told_in_their_largest_whole_unit() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (120, "2 minutes"),
+            (3_600, "1 hour"),
+            (21_600, "6 hours"),
+            (90_000, "25 hours"),
+            (2_592_000, "30 days"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
 
     #[test]
     fn every_name_finds_its_own_row() {

@@ -7,7 +7,7 @@ use crate::variant::{Variant, VariantEdit};
 use crate::{AccountId, Secrets, VariantName};
 
 /// The settings of an account. A value of this type can be stored and answered as it is: `public` is among the
-/// variants, there is a key, and no limit is exceeded.
+/// variants, and there is a key.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountSettings {
     /// Configuration of delivery.
@@ -117,8 +117,8 @@ fn base64_of_24(bytes: [u8; 24]) -> String {
 pub enum AccountSettingsChange {
     /// Changes the configuration.
     EditConfig(AccountConfigEdit),
-    /// Adds a variant.
-    CreateVariant(Variant),
+    /// Adds a variant, if the account has fewer than so many.
+    CreateVariant(Variant, usize),
     /// Changes a variant.
     EditVariant(VariantName, VariantEdit),
     /// Removes a variant.
@@ -147,8 +147,6 @@ pub enum AccountSettingsError {
 }
 
 impl AccountSettings {
-    /// Most variants of an account (reference: api §10.1).
-    pub const VARIANTS_MAX: usize = 100;
     /// Most signing keys of an account (reference: api §11).
     pub const SIGNING_KEYS_MAX: usize = 10;
 
@@ -203,12 +201,12 @@ impl AccountSettings {
                 config.preserve_content_credentials =
                     edit.preserve_content_credentials.unwrap_or(config.preserve_content_credentials);
             }
-            AccountSettingsChange::CreateVariant(variant) => {
+            AccountSettingsChange::CreateVariant(variant, variants_max) => {
                 if self.variants.contains_key(&variant.name) {
                     return Err(E::Exists);
                 }
-                if self.variants.len() >= Self::VARIANTS_MAX {
-                    return Err(E::TooMany(Self::VARIANTS_MAX));
+                if self.variants.len() >= variants_max {
+                    return Err(E::TooMany(variants_max));
                 }
                 self.variants.insert(variant.name.clone(), variant);
             }
@@ -284,8 +282,11 @@ mod tests {
     #[test]
     fn variants_come_and_go_and_public_stays() {
         let mut settings = settings();
-        assert_eq!(settings.apply(Change::CreateVariant(variant("hero"))), Ok(()));
-        assert_eq!(settings.apply(Change::CreateVariant(variant("hero"))), Err(AccountSettingsError::Exists));
+        assert_eq!(settings.apply(Change::CreateVariant(variant("hero"), 100)), Ok(()));
+        assert_eq!(
+            settings.apply(Change::CreateVariant(variant("hero"), 100)),
+            Err(AccountSettingsError::Exists)
+        );
         let edit = VariantEdit {
             options: VariantOptions { width: Some(5), ..VariantOptions::default() },
             never_require_signed_urls: Some(true),
@@ -307,10 +308,10 @@ mod tests {
             Err(AccountSettingsError::NotFound)
         );
         for index in 1..100 {
-            assert_eq!(settings.apply(Change::CreateVariant(variant(&format!("v{index}")))), Ok(()));
+            assert_eq!(settings.apply(Change::CreateVariant(variant(&format!("v{index}")), 100)), Ok(()));
         }
         assert_eq!(
-            settings.apply(Change::CreateVariant(variant("more"))),
+            settings.apply(Change::CreateVariant(variant("more"), 100)),
             Err(AccountSettingsError::TooMany(100))
         );
     }

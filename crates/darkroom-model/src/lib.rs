@@ -10,12 +10,13 @@
 //! - which: [`meta_filter`] (what a filter means), [`number`] and [`scalar`] (what values are equal),
 //!   [`cursor`] (a place in a listing)
 //! - what a URL must show for a private image: [`signature`]
-//! - bounds: [`limits`]
+//! - bounds: [`limits`], [`compatibility`] (whose bounds they are)
 //! - time and chance: [`clock`]
 
 pub mod account;
 pub mod account_settings;
 pub mod clock;
+pub mod compatibility;
 pub mod cursor;
 pub mod image;
 pub mod image_id;
@@ -39,6 +40,7 @@ pub use account_settings::{
     SigningKeyName, SigningKeyValue,
 };
 pub use clock::{Clock, Ids, RandomIds, SystemClock, Timestamp};
+pub use compatibility::Compatibility;
 pub use cursor::{Cursor, Sequence, SortOrder};
 pub use image::{Creator, Draft, Edit, Entry, Image, ImageView, NewImage, Original};
 pub use image_id::ImageId;

@@ -68,41 +68,62 @@ pub struct Limits {
     pub upload_wait: Duration,
     /// How long an answer may wait for a client that does not take it. Default 60 s: it costs a place and a picture.
     pub answer_wait: Duration,
+    /// Whether an image with a custom id may be private. Default no (reference: api §1.6).
+    pub private_custom_ids: bool,
+    /// Whether a custom id may be a UUID, as the ids of images are that come from elsewhere. Default no (reference:
+    /// api §1.6).
+    pub uuid_custom_ids: bool,
+    /// Variants of an account. Default 100 (reference: api §10.1). Each is a URL in every image of a page.
+    pub variants_max: usize,
+    /// How far ahead the end of a one-time URL must be at least. Default 2 minutes, inclusive (reference: api §13).
+    pub draft_life_min: Duration,
+    /// How far ahead it may be at most. Default 6 hours, inclusive (reference: api §13).
+    pub draft_life_max: Duration,
     /// How long a server that was told to stop waits for the requests that it accepted. Default 25 s: supervisors
     /// that ask politely kill after 30 s or more.
     pub shutdown_wait: Duration,
 }
 
+impl Limits {
+    /// The defaults, which are those of [`Compatibility::Strict`](crate::Compatibility::Strict).
+    pub const STRICT: Limits = Limits {
+        filters_max: 5,
+        list_values_max: 10,
+        per_page_max: 10_000,
+        page_max: 1_000,
+        creator_chars_max: 1_024,
+        filename_chars_max: 255,
+        metadata_bytes_max: 1_024,
+        file_bytes_max: 10 << 20,
+        field_bytes_max: 64 << 10,
+        parts_max: 512,
+        json_bytes_max: 64 << 10,
+        pixels_max: 100_000_000,
+        side_max: 12_000,
+        head_bytes_max: 64 << 10,
+        fetch_wait: Duration::from_secs(30),
+        redirects_max: 5,
+        fetches_max: 16,
+        connections_max: 4_096,
+        streams_max: 100,
+        min_free_bytes: 256 << 20,
+        upload_memory_bytes_max: 256 << 20,
+        head_wait: Duration::from_secs(30),
+        body_wait: Duration::from_secs(30),
+        body_time_max: Duration::from_secs(600),
+        upload_wait: Duration::from_secs(30),
+        answer_wait: Duration::from_secs(60),
+        shutdown_wait: Duration::from_secs(25),
+        private_custom_ids: false,
+        uuid_custom_ids: false,
+        variants_max: 100,
+        draft_life_min: Duration::from_secs(2 * 60),
+        draft_life_max: Duration::from_secs(6 * 60 * 60),
+    };
+}
+
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            filters_max: 5,
-            list_values_max: 10,
-            per_page_max: 10_000,
-            page_max: 1_000,
-            creator_chars_max: 1_024,
-            filename_chars_max: 255,
-            metadata_bytes_max: 1_024,
-            file_bytes_max: 10 << 20,
-            field_bytes_max: 64 << 10,
-            parts_max: 512,
-            json_bytes_max: 64 << 10,
-            pixels_max: 100_000_000,
-            side_max: 12_000,
-            head_bytes_max: 64 << 10,
-            fetch_wait: Duration::from_secs(30),
-            redirects_max: 5,
-            fetches_max: 16,
-            connections_max: 4_096,
-            streams_max: 100,
-            min_free_bytes: 256 << 20,
-            upload_memory_bytes_max: 256 << 20,
-            head_wait: Duration::from_secs(30),
-            body_wait: Duration::from_secs(30),
-            body_time_max: Duration::from_secs(600),
-            upload_wait: Duration::from_secs(30),
-            answer_wait: Duration::from_secs(60),
-            shutdown_wait: Duration::from_secs(25),
-        }
+        Limits::STRICT
     }
 }

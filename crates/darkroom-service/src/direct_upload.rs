@@ -10,11 +10,8 @@ use crate::service::Stores;
 use crate::upload::{UploadPermit, look, store};
 use crate::{Service, ServiceError};
 
-/// How long a draft waits for its file if nothing else is asked for.
+/// How long a draft waits for its file if nothing else is asked for, as far as the limits let it.
 const LIFE: Duration = Duration::from_secs(30 * 60);
-/// How far ahead its end may be, both bounds included.
-const LIFE_MIN: Duration = Duration::from_secs(2 * 60);
-const LIFE_MAX: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long what is left of an expired draft still answers that it has expired.
 const EXPIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Rows removed by one commit.
@@ -33,7 +30,8 @@ pub struct NewDraft {
     pub metadata: Option<Metadata>,
     /// Whether delivery will need a signature.
     pub require_signed_urls: bool,
-    /// Until when the file may arrive: 2 minutes to 6 hours ahead. By default 30 minutes.
+    /// Until when the file may arrive: [`Limits::draft_life_min`](darkroom_model::Limits::draft_life_min) to
+    /// [`Limits::draft_life_max`](darkroom_model::Limits::draft_life_max) ahead. By default 30 minutes.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -52,13 +50,14 @@ impl Service {
     /// Reserves an id and returns it. [`ServiceError::Exists`] if it is taken.
     pub async fn create_draft(&self, account: &AccountId, draft: NewDraft) -> Result<ImageId, ServiceError> {
         let NewDraft { id, creator, metadata, require_signed_urls, expires_at } = draft;
-        if require_signed_urls && id.as_ref().is_some_and(ImageId::is_custom) {
+        if require_signed_urls && id.as_ref().is_some_and(|id| !self.may_be_private(id)) {
             return Err(ServiceError::PrivateCustomId);
         }
         let created = self.stores.clock.now();
-        let expires_at = expires_at.unwrap_or(after(created, LIFE));
-        if !(after(created, LIFE_MIN)..=after(created, LIFE_MAX)).contains(&expires_at) {
-            return Err(ServiceError::ExpiryOutOfRange);
+        let (min, max) = (self.limits().draft_life_min, self.limits().draft_life_max);
+        let expires_at = expires_at.unwrap_or(after(created, LIFE.min(max).max(min)));
+        if !(after(created, min)..=after(created, max)).contains(&expires_at) {
+            return Err(ServiceError::ExpiryOutOfRange { min, max });
         }
         let id = id.unwrap_or_else(|| self.stores.ids.image_id());
         let draft = Draft { id: id.clone(), creator, metadata, require_signed_urls, created, expires_at };

@@ -10,7 +10,7 @@ impl Service {
         if edit == Edit::default() {
             return self.entry(account, id).await;
         }
-        if edit.require_signed_urls == Some(true) && id.is_custom() {
+        if edit.require_signed_urls == Some(true) && !self.may_be_private(id) {
             // That an image is missing is said before what may not be done to it.
             self.entry(account, id).await?;
             return Err(ServiceError::PrivateCustomId);

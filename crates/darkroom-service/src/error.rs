@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use darkroom_catalog::CatalogError;
 use darkroom_model::AccountSettingsError;
@@ -28,13 +29,18 @@ pub enum ServiceError {
     /// The draft may not be completed any more.
     #[error("expired")]
     Expired,
-    /// The end of a draft is too near or too far.
+    /// The end of a draft is nearer than `min` or farther than `max`.
     #[error("expiry out of range")]
-    ExpiryOutOfRange,
+    ExpiryOutOfRange {
+        /// See [`Limits::draft_life_min`](darkroom_model::Limits::draft_life_min).
+        min: Duration,
+        /// See [`Limits::draft_life_max`](darkroom_model::Limits::draft_life_max).
+        max: Duration,
+    },
     /// The account's settings cannot be changed in this way.
     #[error("account settings not changed")]
     Settings(#[source] AccountSettingsError),
-    /// An image with a custom id cannot be private (reference: api §1.6).
+    /// An image with a custom id cannot be private (reference: api §1.6), unless the limits let it.
     #[error("an image with a custom id cannot be private")]
     PrivateCustomId,
     /// The file is no image of an accepted type.

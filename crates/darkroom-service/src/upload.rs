@@ -125,11 +125,16 @@ impl Service {
 
     /// Refuses what no file could mend, and any file while there is no room.
     async fn check_words(&self, account: &AccountId, upload: &Upload) -> Result<(), ServiceError> {
-        if upload.require_signed_urls && upload.id.as_ref().is_some_and(ImageId::is_custom) {
+        if upload.require_signed_urls && upload.id.as_ref().is_some_and(|id| !self.may_be_private(id)) {
             return Err(ServiceError::PrivateCustomId);
         }
         self.account(account).await?.ok_or(ServiceError::UnknownAccount)?;
         self.check_free_space()
+    }
+
+    /// Says whether an image of this id may need signed URLs (reference: api §1.6).
+    pub(crate) fn may_be_private(&self, id: &ImageId) -> bool {
+        !id.is_custom() || self.limits().private_custom_ids
     }
 
     /// Returns the id unless it is known to be taken.

@@ -72,7 +72,7 @@ async fn an_end_is_two_minutes_to_six_hours_ahead() {
         fixture.service.create_draft(&account_id(), draft).await
     };
     for ahead in [0, 2 * MINUTE - 1, 6 * HOUR + 1, u64::MAX - now] {
-        assert!(matches!(create(ahead, "a").await, Err(ServiceError::ExpiryOutOfRange)), "{ahead}");
+        assert!(matches!(create(ahead, "a").await, Err(ServiceError::ExpiryOutOfRange { .. })), "{ahead}");
     }
     create(2 * MINUTE, "a").await.unwrap();
     create(6 * HOUR, "b").await.unwrap();

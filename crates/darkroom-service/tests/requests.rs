@@ -222,7 +222,7 @@ async fn delivery_checks_in_the_order_of_the_reference() {
         never_require_signed_urls: true,
         ..Variant::public()
     };
-    change(AccountSettingsChange::CreateVariant(open)).await;
+    change(AccountSettingsChange::CreateVariant(open, 100)).await;
     assert!(!deliver("hash", private, "open", "sig=0").await.unwrap().by_signature);
     assert!(matches!(deliver("hash", private, "public", "").await, Err(SignatureMissing)));
     let flexible = AccountConfigEdit { flexible_variants: Some(true), ..AccountConfigEdit::default() };

@@ -8,7 +8,9 @@ use serde_json::json;
 use crate::bodies::edit;
 use crate::bodies::image::encoded_id;
 use crate::bodies::members::Members;
-use crate::bodies::upload::{self, DraftFields, FormPart, parse_file, stored_filename};
+use crate::bodies::upload::{
+    self, DraftFields, FormPart, parse_custom_id, parse_file, stored_filename,
+};
 use crate::error_codes::ApiError;
 use crate::json::push_member;
 use crate::schema::Schema;
@@ -47,7 +49,7 @@ impl DirectUpload {
         let id = body.string("id")?;
         let expiry = body.string("expiry")?;
         Ok(DirectUpload {
-            id: id.map(|id| ImageId::custom(&id).map_err(ApiError::invalid_custom_id)).transpose()?,
+            id: id.map(|id| parse_custom_id(&id, limits)).transpose()?,
             creator: edit::parse_creator(&body, limits)?.flatten(),
             metadata: body.text("metadata").map(|text| edit::parse_metadata(text, limits)).transpose()?,
             require_signed_urls: body.boolean("requireSignedURLs")?.unwrap_or(false),

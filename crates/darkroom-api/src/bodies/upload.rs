@@ -1,6 +1,7 @@
 //! The form of an upload (reference: api §3.1 to §3.3).
 
 use bytes::Bytes;
+use darkroom_model::image_id::ImageIdError;
 use darkroom_model::metadata::MetadataError;
 use darkroom_model::{Creator, ImageId, Limits, Metadata, SourceUrl};
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ impl UploadForm {
             _ => return Err(ApiError::invalid("Exactly one of file and url is required", None)),
         };
         Ok(UploadForm {
-            id: id.map(|id| parse_id(&id)).transpose()?,
+            id: id.map(|id| parse_id(&id, limits)).transpose()?,
             creator: creator.map_or(Ok(None), |creator| parse_creator(&creator, limits))?,
             metadata: parse_metadata(metadata, &metadata_parts, limits)?,
             require_signed_urls: require_signed_urls.map_or(Ok(false), |flag| parse_flag(&flag))?,
@@ -92,7 +93,7 @@ impl DraftFields {
             return Err(ApiError::invalid("Duplicate form part: 'expiry'", None));
         }
         Ok(DraftFields {
-            id: id.map(|id| parse_id(&id)).transpose()?,
+            id: id.map(|id| parse_id(&id, limits)).transpose()?,
             creator: creator.map_or(Ok(None), |creator| parse_creator(&creator, limits))?,
             metadata: parse_metadata(metadata, &metadata_parts, limits)?,
             require_signed_urls: require_signed_urls.map_or(Ok(false), |flag| parse_flag(&flag))?,
@@ -174,10 +175,19 @@ fn parse_url(part: &FormPart) -> Result<(UploadSource, Option<String>), ApiError
     Ok((UploadSource::Url(url), Some(filename)))
 }
 
-fn parse_id(part: &FormPart) -> Result<ImageId, ApiError> {
+fn parse_id(part: &FormPart, limits: &Limits) -> Result<ImageId, ApiError> {
     let text =
         std::str::from_utf8(&part.content).map_err(|_| ApiError::invalid_custom_id("Must be valid UTF-8"))?;
-    ImageId::custom(text).map_err(ApiError::invalid_custom_id)
+    parse_custom_id(text, limits)
+}
+
+/// Reads an id that an uploader chose.
+pub(super) fn parse_custom_id(text: &str, limits: &Limits) -> Result<ImageId, ApiError> {
+    let id = match ImageId::custom(text) {
+        Err(ImageIdError::Uuid) if limits.uuid_custom_ids => ImageId::parse(text),
+        read => read,
+    };
+    id.map_err(ApiError::invalid_custom_id)
 }
 
 fn parse_creator(part: &FormPart, limits: &Limits) -> Result<Option<Creator>, ApiError> {

@@ -131,7 +131,7 @@ mod tests {
         for (name, options) in [("whole", whole), ("bare", VariantOptions::default())] {
             let name = VariantName::parse(name).unwrap();
             let variant = Variant { name, options, never_require_signed_urls: true };
-            settings.apply(AccountSettingsChange::CreateVariant(variant)).unwrap();
+            settings.apply(AccountSettingsChange::CreateVariant(variant, 100)).unwrap();
         }
         let edit = AccountConfigEdit { flexible_variants: Some(true), ..AccountConfigEdit::default() };
         settings.apply(AccountSettingsChange::EditConfig(edit)).unwrap();

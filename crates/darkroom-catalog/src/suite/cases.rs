@@ -78,7 +78,7 @@ pub async fn account_settings_are_changed_one_by_one(catalog: &dyn Catalog) {
 
     let variants = (0..5).map(|index| {
         let name = VariantName::parse(&format!("v{index}")).expect("a name");
-        Change::CreateVariant(Variant { name, ..Variant::public() })
+        Change::CreateVariant(Variant { name, ..Variant::public() }, 100)
     });
     let changed = join_all(variants.map(|change| catalog.change_account_settings(&account, change))).await;
     assert!(changed.iter().all(Result::is_ok));

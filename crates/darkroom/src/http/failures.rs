@@ -12,7 +12,7 @@ pub(crate) fn api_error(error: ServiceError) -> ApiError {
         ServiceError::NotFound => ApiError::image_not_found(),
         ServiceError::Exists => ApiError::duplicate(),
         ServiceError::Expired => ApiError::upload_link_expired(),
-        ServiceError::ExpiryOutOfRange => ApiError::expiry_out_of_range(),
+        ServiceError::ExpiryOutOfRange { min, max } => ApiError::expiry_out_of_range(min, max),
         ServiceError::Settings(AccountSettingsError::Exists) => ApiError::duplicate(),
         ServiceError::Settings(refusal) => ApiError::invalid(format!("Invalid request: {refusal}"), None),
         ServiceError::PrivateCustomId => ApiError::private_custom_id(),
@@ -67,6 +67,7 @@ fn log_fault(fault: &(dyn std::error::Error + 'static)) {
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::time::Duration;
 
     fn cause() -> Arc<dyn std::error::Error + Send + Sync> {
         Arc::new(std::io::Error::other("a secret path"))
@@ -79,7 +80,7 @@ mod tests {
             (ServiceError::NotFound, 404, 5404),
             (ServiceError::Exists, 409, 5409),
             (ServiceError::Expired, 410, 5400),
-            (ServiceError::ExpiryOutOfRange, 400, 5400),
+            (ServiceError::ExpiryOutOfRange { min: Duration::ZERO, max: Duration::ZERO }, 400, 5400),
             (ServiceError::PrivateCustomId, 400, 5410),
             (ServiceError::NotAnImage, 415, 5455),
             (ServiceError::DamagedImage("a chunk"), 400, 5400),

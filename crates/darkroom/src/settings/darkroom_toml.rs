@@ -14,9 +14,13 @@ pub fn text() -> String {
     for setting in SETTINGS {
         let flag = if setting.secret { String::new() } else { format!("--{} or ", setting.flag()) };
         let example = if setting.has_default { "" } else { " No default; an example:" };
+        let extended = match setting.extended {
+            Some(value) => format!("  # {value} if compatibility is \"extended\""),
+            None => String::new(),
+        };
         write!(
             text,
-            "\n# {}{example}\n# Also {flag}{}: {}.\n# {} = {}\n",
+            "\n# {}{example}\n# Also {flag}{}: {}.\n# {} = {}{extended}\n",
             setting.help,
             setting.environment(),
             setting.expected,
@@ -31,7 +35,9 @@ pub fn text() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::table::Setting;
     use crate::settings::{Listen, Settings, sources};
+    use darkroom_model::Compatibility;
 
     /// The text with its settings no longer commented out.
     fn switched_on(wanted: impl Fn(bool) -> bool) -> String {
@@ -44,6 +50,18 @@ mod tests {
         let settings = sources::from_toml("darkroom.toml", &switched_on(|has_default| has_default)).unwrap();
         assert_eq!(settings.listen, Listen::Named(Listen::DEFAULT.to_vec()));
         assert_eq!(Settings { listen: Listen::Default, ..settings }, Settings::default());
+    }
+
+    #[test]
+    fn the_second_defaults_shown_are_those_of_extended_mode() {
+        let second = |setting: &Setting| Some(format!("{} = {}\n", setting.key, setting.extended?));
+        let written: String = SETTINGS.iter().filter_map(second).collect();
+        let settings = sources::from_toml("darkroom.toml", &written).unwrap();
+        assert_eq!(settings.limits, Compatibility::Extended.limits());
+        let extended = sources::from_toml("darkroom.toml", "compatibility = \"extended\"").unwrap();
+        assert_eq!(extended.limits, Compatibility::Extended.limits());
+        let first = |setting: &Setting| setting.extended == Some(setting.example);
+        assert!(!SETTINGS.iter().any(first), "a second default that is none");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use clap::ArgMatches;
 
+use darkroom_model::Compatibility;
+
 use super::SettingsError;
 use super::sources::{Values, gather, resolve};
 use super::table::{SETTINGS, Setting};
@@ -16,20 +18,26 @@ pub fn explain(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<String, SettingsError> {
     let values = gather(flags, environment)?;
-    resolve(&values)?;
+    let mode = resolve(&values)?.compatibility;
     let mut text = String::new();
     for setting in SETTINGS {
-        writeln!(text, "{}", line(setting, &values)).expect("writing to a String succeeds");
+        writeln!(text, "{}", line(setting, &values, mode)).expect("writing to a String succeeds");
     }
     Ok(text)
 }
 
-fn line(setting: &Setting, values: &Values) -> String {
+fn line(setting: &Setting, values: &Values, mode: Compatibility) -> String {
     let key = setting.key;
     match values.get(key) {
         Some((origin, _)) if setting.secret => format!("# {key} is set, and not shown  # {origin}"),
         Some((origin, text)) => format!("{key} = {}  # {origin}", toml_value(setting, text)),
-        None if setting.has_default => format!("{key} = {}  # the default", setting.example),
+        None if setting.has_default => match setting.extended {
+            None => format!("{key} = {}  # the default", setting.example),
+            Some(extended) => {
+                let value = if mode == Compatibility::Extended { extended } else { setting.example };
+                format!("{key} = {value}  # the default of {} compatibility", mode.as_str())
+            }
+        },
         None => format!("# {key} is not set"),
     }
 }

@@ -14,7 +14,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use darkroom_model::{AccountHash, AccountId, Limits, Network};
+use darkroom_model::{AccountHash, AccountId, Compatibility, Limits, Network};
 
 pub use explain::explain;
 pub(crate) use parse::parse_account_hash;
@@ -44,6 +44,8 @@ pub struct Settings {
     pub catalog: CatalogEngine,
     /// Where originals are kept.
     pub originals: OriginalsPlace,
+    /// Whose limits hold where none is set.
+    pub compatibility: Compatibility,
     /// The id of the first account, if it is given.
     pub account_id: Option<AccountId>,
     /// The hash of the first account, if it is given.
@@ -114,6 +116,7 @@ impl Default for Settings {
             address_rate: None,
             catalog: CatalogEngine::Lmdb,
             originals: OriginalsPlace::File,
+            compatibility: Compatibility::default(),
             account_id: None,
             account_hash: None,
             api_token: None,

@@ -54,7 +54,10 @@ pub fn flags() -> Vec<Arg> {
             (false, _) => String::new(),
             // The brackets of an IPv6 address are part of it.
             (true, "listen") => " [default: 127.0.0.1:3535,[::1]:3535]".to_owned(),
-            (true, _) => format!(" [default: {shown}]"),
+            (true, _) => match setting.extended {
+                Some(extended) => format!(" [default: {shown}, extended: {extended}]"),
+                None => format!(" [default: {shown}]"),
+            },
         };
         Arg::new(setting.key).long(setting.flag()).value_name("VALUE").global(true).help(format!(
             "{}{default} [env: {}]",
@@ -156,6 +159,11 @@ fn check_together(settings: &Settings) -> Result<(), SettingsError> {
             "'upload_memory_bytes_max' must exceed 'file_bytes_max' by 1 MiB or more, or no large file could be uploaded",
         );
     }
+    if settings.limits.draft_life_min > settings.limits.draft_life_max {
+        return conflict(
+            "'draft_life_min_seconds' must not exceed 'draft_life_max_seconds', or no upload URL could be made",
+        );
+    }
     Ok(())
 }
 
@@ -242,6 +250,7 @@ fn read_file(what: &'static str, path: &str) -> Result<String, SettingsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use darkroom_model::{Compatibility, Limits};
 
     fn load_from(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Settings, String> {
         let command = clap::Command::new("darkroom").args(flags());
@@ -306,8 +315,8 @@ mod tests {
             "setting 'catalog' from the flag --catalog: expected lmdb or memory, got 'sqlite'"
         );
         assert_eq!(
-            load_from(&[], &[("DARKROOM_COMPATIBILITY", "extended")]).unwrap_err(),
-            "setting 'compatibility' from the environment variable DARKROOM_COMPATIBILITY: 'extended' is not built yet, expected strict"
+            load_from(&[], &[("DARKROOM_ORIGINALS", "s3://bucket")]).unwrap_err(),
+            "setting 'originals' from the environment variable DARKROOM_ORIGINALS: 's3://bucket' is not built yet, expected file or memory"
         );
         assert_eq!(
             from_toml("a.toml", "data = 1.5").unwrap_err().to_string(),
@@ -341,6 +350,48 @@ mod tests {
         // What is printed can be used as the file that it looks like.
         let settings = from_toml("printed.toml", &text).unwrap();
         assert_eq!((settings.data.to_str(), settings.limits.head_wait.as_secs()), (Some("a \"b\""), 5));
+    }
+
+    #[test]
+    fn a_limit_that_is_set_beats_the_mode_wherever_the_mode_is_set() {
+        let strict = load_from(&[], &[]).unwrap();
+        assert_eq!((strict.compatibility, strict.limits), (Compatibility::Strict, Limits::default()));
+        let settings = load_from(&["--compatibility", "extended"], &[("DARKROOM_FILTERS_MAX", "7")]).unwrap();
+        assert_eq!(settings.compatibility, Compatibility::Extended);
+        assert_eq!(settings.limits, Limits { filters_max: 7, ..Compatibility::Extended.limits() });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "private_custom_ids = false\ncompatibility = \"extended\"\n").unwrap();
+        let settings = load_from(&["--config", path.to_str().unwrap()], &[]).unwrap();
+        assert_eq!((settings.limits.private_custom_ids, settings.limits.uuid_custom_ids), (false, true));
+    }
+
+    #[test]
+    fn what_holds_by_the_mode_is_explained_by_it() {
+        let explained = |mode: &str| {
+            let command = clap::Command::new("darkroom").args(flags());
+            let flags = command.try_get_matches_from(["darkroom", "--compatibility", mode]).unwrap();
+            super::super::explain(&flags, [("DARKROOM_PARTS_MAX".into(), "9".into())]).unwrap()
+        };
+        for (mode, filters) in [("strict", 5), ("extended", 20)] {
+            let text = explained(mode);
+            for line in [
+                format!("filters_max = {filters}  # the default of {mode} compatibility"),
+                "parts_max = 9  # the environment variable DARKROOM_PARTS_MAX".to_owned(),
+                "page_max = 1000  # the default".to_owned(),
+            ] {
+                assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+            }
+            let limits = Limits { parts_max: 9, ..Compatibility::parse(mode).unwrap().limits() };
+            assert_eq!(from_toml("printed.toml", &text).unwrap().limits, limits);
+        }
+    }
+
+    #[test]
+    fn the_lives_of_drafts_leave_room() {
+        let lives = |min, max| ["--draft-life-min-seconds", min, "--draft-life-max-seconds", max];
+        assert!(load_from(&lives("60", "60"), &[]).is_ok());
+        assert!(load_from(&lives("61", "60"), &[]).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use darkroom_model::{AccountId, Network};
+use darkroom_model::{AccountId, Compatibility, Network};
 
 use crate::http::caller::is_token68;
 
@@ -20,6 +20,8 @@ pub struct Setting {
     pub example: &'static str,
     /// Whether `example` is what holds when nobody says otherwise.
     pub has_default: bool,
+    /// What holds instead in extended mode when nobody says otherwise, if it is something else.
+    pub extended: Option<&'static str>,
     /// What a value must be, to end the sentence "expected …".
     pub expected: &'static str,
     /// One sentence for the operator.
@@ -38,13 +40,24 @@ pub enum Refusal {
     NotBuilt,
 }
 
+/// What a macro was given, if it was.
+macro_rules! maybe {
+    () => {
+        None
+    };
+    ($given:literal) => {
+        Some($given)
+    };
+}
+
 /// A row whose value is a number in [`Limits`](darkroom_model::Limits), under the name that it has there.
 macro_rules! limit {
-    ($field:ident, $default:literal, $what:literal from $min:literal to $max:literal, $help:literal) => {
+    ($field:ident, $default:literal $(extended $extended:literal)?, $what:literal from $min:literal to $max:literal, $help:literal) => {
         Setting {
             key: stringify!($field),
             example: $default,
             has_default: true,
+            extended: maybe!($($extended)?),
             expected: concat!($what, " from ", $min, " to ", $max),
             help: $help,
             secret: false,
@@ -55,11 +68,12 @@ macro_rules! limit {
 
 /// A row whose value is a time in [`Limits`](darkroom_model::Limits), in seconds.
 macro_rules! wait {
-    ($field:ident, $key:literal, $default:literal, $min:literal to $max:literal, $help:literal) => {
+    ($field:ident, $key:literal, $default:literal $(extended $extended:literal)?, $min:literal to $max:literal, $help:literal) => {
         Setting {
             key: $key,
             example: $default,
             has_default: true,
+            extended: maybe!($($extended)?),
             expected: concat!("a number of seconds from ", $min, " to ", $max),
             help: $help,
             secret: false,
@@ -76,6 +90,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "listen",
         example: r#"["127.0.0.1:3535", "[::1]:3535"]"#,
         has_default: true,
+        extended: None,
         expected: "addresses with ports, such as 127.0.0.1:3535, separated by commas",
         help: "Addresses of API, delivery and health; of the defaults one suffices, what is named must bind.",
         secret: false,
@@ -85,6 +100,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "admin_listen",
         example: r#"["127.0.0.1:3536"]"#,
         has_default: false,
+        extended: None,
         expected: "addresses with ports, such as 127.0.0.1:3536, separated by commas",
         help: "Where /metrics lives, and health too; without it, on those of `listen` that are loopback addresses.",
         secret: false,
@@ -94,6 +110,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "data",
         example: r#""./darkroom-data""#,
         has_default: true,
+        extended: None,
         expected: "the path of a folder",
         help: "The data folder: catalog and originals; created if absent, used by one process at a time.",
         secret: false,
@@ -103,6 +120,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "public_url",
         example: r#""https://images.example.com""#,
         has_default: false,
+        extended: None,
         expected: "an http or https URL without query",
         help: "What the URLs in `variants` begin with; without it, scheme and Host of the request.",
         secret: false,
@@ -112,6 +130,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "trusted_proxies",
         example: "[]",
         has_default: true,
+        extended: None,
         expected: "addresses or networks, such as 10.0.0.0/8, separated by commas",
         help: "Whose X-Forwarded-For, -Proto and -Host count; from others they are passed over.",
         secret: false,
@@ -121,6 +140,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "token_rate",
         example: r#""1200/300""#,
         has_default: false,
+        extended: None,
         expected: "a number of requests and a number of seconds, such as 1200/300",
         help: "Calls of the API that a token may make in so many seconds; the rest gets 429.",
         secret: false,
@@ -130,6 +150,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "address_rate",
         example: r#""200/1""#,
         has_default: false,
+        extended: None,
         expected: "a number of requests and a number of seconds, such as 200/1",
         help: "Calls of the API that a client's address (of IPv6, a /64) may make in so many seconds.",
         secret: false,
@@ -139,6 +160,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "catalog",
         example: r#""lmdb""#,
         has_default: true,
+        extended: None,
         expected: "lmdb or memory",
         help: "Where the catalog is kept: in the data folder, or nowhere (with originals = \"memory\" only).",
         secret: false,
@@ -153,6 +175,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "originals",
         example: r#""file""#,
         has_default: true,
+        extended: None,
         expected: "file or memory",
         help: "Where originals are kept: in the data folder, or nowhere.",
         secret: false,
@@ -167,19 +190,23 @@ pub const SETTINGS: &[Setting] = &[
         key: "compatibility",
         example: r#""strict""#,
         has_default: true,
-        expected: "strict",
-        help: "Strict refuses what Cloudflare documents as refused.",
+        extended: None,
+        expected: "strict or extended",
+        help: "Strict refuses what Cloudflare documents as refused; extended has wider defaults for some limits.",
         secret: false,
-        set: |_, text| match text {
-            "strict" => Ok(()),
-            "extended" => Err(Refusal::NotBuilt),
-            _ => Err(Refusal::Malformed),
+        set: |settings, text| {
+            let mode = Compatibility::parse(text).ok_or(Refusal::Malformed)?;
+            settings.compatibility = mode;
+            // INVARIANT: limits have their rows below this one, so that those which are set replace these.
+            settings.limits = mode.limits();
+            Ok(())
         },
     },
     Setting {
         key: "account_id",
         example: r#""023e105f4ecef8ad9ca31a8372d0c353""#,
         has_default: false,
+        extended: None,
         expected: "1 to 64 letters, digits, '_' or '-'",
         help: "The id of the first account; made at the first start if it is not given.",
         secret: false,
@@ -189,6 +216,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "account_hash",
         example: r#""Vi7wi5KSItxGFsWRG2Us6Q""#,
         has_default: false,
+        extended: None,
         expected: "1 to 64 letters, digits, '_' or '-', and no word that other paths begin with, such as upload",
         help: "The first account's name in delivery URLs; made at the first start if it is not given.",
         secret: false,
@@ -198,6 +226,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "api_token",
         example: r#""a-long-random-word""#,
         has_default: false,
+        extended: None,
         expected: "16 to 256 letters, digits or any of '-._~+/', then perhaps '='",
         help: "The first account's token; made at the first start if it is not given.",
         secret: true,
@@ -210,6 +239,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "allow_private_sources",
         example: "[]",
         has_default: true,
+        extended: None,
         expected: "networks such as 10.1.0.0/16, with nothing behind their prefix, separated by commas",
         help: "Networks that are not public from which uploads by URL may fetch; everything else there is refused.",
         secret: false,
@@ -219,6 +249,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "log",
         example: r#""info""#,
         has_default: true,
+        extended: None,
         expected: "a level (error, warn, info, debug, trace), perhaps per module: info,hyper=debug",
         help: "What is logged on standard error.",
         secret: false,
@@ -231,6 +262,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "log_format",
         example: r#""auto""#,
         has_default: true,
+        extended: None,
         expected: "auto, text or json",
         help: "How logs are written; auto is text on a terminal and JSON otherwise.",
         secret: false,
@@ -248,6 +280,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "log_addresses",
         example: "false",
         has_default: true,
+        extended: None,
         expected: "true or false",
         help: "Whether a request's line in the log has the client's address.",
         secret: false,
@@ -257,8 +290,8 @@ pub const SETTINGS: &[Setting] = &[
         min_free_bytes, "268435456", "a number of bytes" from 0 to 1152921504606846976,
         "Bytes that must be free where the data folder lies; below it uploads are refused, and all else goes on."
     ),
-    limit!(filters_max, "5", "a number" from 1 to 100, "Metadata filters in one list; Cloudflare allows 5."),
-    limit!(list_values_max, "10", "a number" from 1 to 100, "Values of one `in` filter; Cloudflare allows 10."),
+    limit!(filters_max, "5" extended "20", "a number" from 1 to 100, "Metadata filters in one list; Cloudflare allows 5."),
+    limit!(list_values_max, "10" extended "100", "a number" from 1 to 100, "Values of one `in` filter; Cloudflare allows 10."),
     limit!(per_page_max, "10000", "a number" from 1 to 1000000, "Largest `per_page` that is not refused."),
     limit!(page_max, "1000", "a number" from 1 to 10000, "Images on one page, whatever `per_page` says."),
     limit!(creator_chars_max, "1024", "a number of characters" from 1 to 4096, "Longest creator."),
@@ -267,11 +300,11 @@ pub const SETTINGS: &[Setting] = &[
         "Longest file name; a longer one is refused."
     ),
     limit!(
-        metadata_bytes_max, "1024", "a number of bytes" from 2 to 32768,
+        metadata_bytes_max, "1024" extended "16384", "a number of bytes" from 2 to 32768,
         "Largest metadata of an image, as compact JSON; Cloudflare allows 1024."
     ),
     limit!(
-        file_bytes_max, "10485760", "a number of bytes" from 1 to 1073741824,
+        file_bytes_max, "10485760" extended "104857600", "a number of bytes" from 1 to 1073741824,
         "Largest uploaded file; it is held in memory while it comes."
     ),
     limit!(
@@ -279,7 +312,7 @@ pub const SETTINGS: &[Setting] = &[
         "Largest part of an upload's form that is not the file."
     ),
     limit!(
-        parts_max, "512", "a number" from 1 to 10000,
+        parts_max, "512" extended "4096", "a number" from 1 to 10000,
         "Parts of an upload's form: clients send metadata as one part a value."
     ),
     limit!(json_bytes_max, "65536", "a number of bytes" from 1024 to 16777216, "Largest JSON body."),
@@ -301,7 +334,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     limit!(redirects_max, "5", "a number" from 0 to 20, "Redirects that are followed on the way to a file."),
     limit!(
-        fetches_max, "16", "a number" from 1 to 10000,
+        fetches_max, "16" extended "3", "a number" from 1 to 10000,
         "Files fetched at the same time; further ones wait, and each holds file_bytes_max of upload_memory_bytes_max."
     ),
     limit!(
@@ -313,7 +346,7 @@ pub const SETTINGS: &[Setting] = &[
         "Requests in progress on one HTTP/2 connection; those of all together are at most connections_max."
     ),
     limit!(
-        upload_memory_bytes_max, "268435456", "a number of bytes, more than file_bytes_max," from 1048576 to 1099511627776,
+        upload_memory_bytes_max, "268435456" extended "536870912", "a number of bytes, more than file_bytes_max," from 1048576 to 1099511627776,
         "Memory of all uploads in progress together; further uploads wait."
     ),
     wait!(
@@ -339,6 +372,38 @@ pub const SETTINGS: &[Setting] = &[
     wait!(
         shutdown_wait, "shutdown_wait_seconds", "25", 0 to 3600,
         "How long a server that was told to stop lets accepted requests finish; less than its supervisor waits."
+    ),
+    Setting {
+        key: "private_custom_ids",
+        example: "false",
+        has_default: true,
+        extended: Some("true"),
+        expected: "true or false",
+        help: "Whether an image with a custom id may require signed URLs; Cloudflare refuses it.",
+        secret: false,
+        set: |settings, text| place(&mut settings.limits.private_custom_ids, text.parse().ok()),
+    },
+    Setting {
+        key: "uuid_custom_ids",
+        example: "false",
+        has_default: true,
+        extended: Some("true"),
+        expected: "true or false",
+        help: "Whether a custom id may be a UUID, so that images keep the ids they had elsewhere; Cloudflare refuses it.",
+        secret: false,
+        set: |settings, text| place(&mut settings.limits.uuid_custom_ids, text.parse().ok()),
+    },
+    limit!(
+        variants_max, "100" extended "200", "a number" from 1 to 1000,
+        "Variants of an account, each a URL in every image of a page; Cloudflare allows 100."
+    ),
+    wait!(
+        draft_life_min, "draft_life_min_seconds", "120" extended "1", 1 to 86400,
+        "How far ahead the end of a one-time upload URL must be; Cloudflare demands 2 minutes."
+    ),
+    wait!(
+        draft_life_max, "draft_life_max_seconds", "21600" extended "2592000", 1 to 31536000,
+        "How far ahead it may be; Cloudflare allows 6 hours."
     ),
 ];
 
@@ -426,7 +491,7 @@ mod tests {
         check("catalog", "memory", Ok(()));
         check("catalog", "postgres://localhost/images", Err(Refusal::NotBuilt));
         check("originals", "s3://bucket", Err(Refusal::NotBuilt));
-        check("compatibility", "extended", Err(Refusal::NotBuilt));
+        check("compatibility", "extended", Ok(()));
         check("compatibility", "lax", Err(Refusal::Malformed));
         check("api_token", "short", Err(Refusal::Malformed));
         check("api_token", "sixteen letters!", Err(Refusal::Malformed));

@@ -7,6 +7,7 @@
 mod access;
 mod batch;
 mod common;
+mod compatibility;
 mod compression;
 mod control;
 mod deliver;

@@ -31,7 +31,8 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let variant = parse_new_variant(&json_body::read(service, body).await?)?;
     let name = variant.name.clone();
-    change_one(service, caller, &name, AccountSettingsChange::CreateVariant(variant)).await
+    let change = AccountSettingsChange::CreateVariant(variant, service.limits().variants_max);
+    change_one(service, caller, &name, change).await
 }
 
 /// `GET …/{name}`.

@@ -291,7 +291,7 @@ pub const SETTINGS: &[Setting] = &[
         "Bytes that must be free where the data folder lies; below it uploads are refused, and all else goes on."
     ),
     limit!(filters_max, "5" extended "20", "a number" from 1 to 100, "Metadata filters in one list; Cloudflare allows 5."),
-    limit!(list_values_max, "10" extended "100", "a number" from 1 to 100, "Values of one `in` filter; Cloudflare allows 10."),
+    limit!(list_values_max, "10" extended "50", "a number" from 1 to 100, "Values of one `in` filter; Cloudflare allows 10."),
     limit!(per_page_max, "10000", "a number" from 1 to 1000000, "Largest `per_page` that is not refused."),
     limit!(page_max, "1000", "a number" from 1 to 10000, "Images on one page, whatever `per_page` says."),
     limit!(creator_chars_max, "1024", "a number of characters" from 1 to 4096, "Longest creator."),

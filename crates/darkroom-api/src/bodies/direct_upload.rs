@@ -8,9 +8,7 @@ use serde_json::json;
 use crate::bodies::edit;
 use crate::bodies::image::encoded_id;
 use crate::bodies::members::Members;
-use crate::bodies::upload::{
-    self, DraftFields, FormPart, parse_custom_id, parse_file, stored_filename,
-};
+use crate::bodies::upload::{self, DraftFields, FormPart, parse_custom_id, parse_file, stored_filename};
 use crate::error_codes::ApiError;
 use crate::json::push_member;
 use crate::schema::Schema;

@@ -15,6 +15,7 @@ mod dev;
 mod dev_program;
 mod direct_uploads;
 mod faults;
+mod error_rows;
 mod first_start;
 mod free_space;
 mod http2;

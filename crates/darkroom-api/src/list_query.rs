@@ -139,13 +139,22 @@ fn parse_sort_order(text: Option<&str>) -> Result<SortOrder, ApiError> {
     }
 }
 
+/// Reads a whole number from 1 on. `10.0` is one: clients in languages whose number is a float here write it so.
+pub(crate) fn whole_number(text: &str) -> Option<u64> {
+    let digits = match text.split_once('.') {
+        Some((digits, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => digits,
+        Some(_) => return None,
+        None => text,
+    };
+    let is_plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_plain { digits.parse().ok() } else { None }
+}
+
 /// More than a page holds is accepted and cut: whoever follows the token loses nothing (list-v2 §1.2).
 fn parse_per_page(text: Option<&str>, limits: &Limits) -> Result<usize, ApiError> {
     let Some(text) = text else { return Ok(limits.page_max) };
-    let is_integer = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if is_integer { text.parse::<usize>().ok() } else { None };
-    match number {
-        Some(number) if (1..=limits.per_page_max).contains(&number) => Ok(number.min(limits.page_max)),
+    match whole_number(text) {
+        Some(number) if number <= limits.per_page_max as u64 => Ok(limits.page_max.min(number as usize)),
         _ => Err(query_error(format!("Invalid per_page: '{}'", echo(text)), "per_page")),
     }
 }
@@ -550,13 +559,27 @@ mod tests {
     #[test]
     fn page_sizes_are_integers_within_bounds() {
         for (value, page_size) in
-            [("1", 1), ("9", 9), ("10", 10), ("1000", 1000), ("1001", 1000), ("10000", 1000)]
+            [("1", 1), ("9", 9), ("10.0", 10), ("1000", 1000), ("1001", 1000), ("10000.00", 1000)]
         {
             assert_eq!(parse(&format!("per_page={value}")).unwrap().page_size, page_size, "{value}");
         }
-        for value in
-            ["0", "-1", "10.5", "10001", "1e1", "abc", "010", "0x10", " 1", "１", "99999999999999999999999"]
-        {
+        for value in [
+            "0",
+            "-1",
+            "0.0",
+            "10.5",
+            "10.",
+            ".0",
+            "10.0.0",
+            "10001",
+            "1e1",
+            "abc",
+            "010",
+            "0x10",
+            " 1",
+            "１",
+            "99999999999999999999999",
+        ] {
             refused(&format!("per_page={value}"), &format!("Invalid per_page: '{value}'"), "/per_page");
         }
     }

@@ -4,7 +4,7 @@ use darkroom_model::{Creator, Filters, Limits};
 use serde_json::json;
 
 use crate::error_codes::{ApiError, echo};
-use crate::list_query::{Parameter, decode};
+use crate::list_query::{Parameter, decode, whole_number};
 use crate::schema;
 
 /// What a list v1 call asks for.
@@ -66,12 +66,11 @@ fn only<'q>(parameters: &'q [Parameter<'_>], name: &str) -> Result<Option<&'q st
     }
 }
 
-/// Reads a number from 1 to a limit, written as such.
+/// Reads a number from 1 to a limit.
 fn number(text: Option<&str>, name: &str, max: u64) -> Result<Option<u64>, ApiError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let is_integer = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(number) if is_integer && number <= max => Ok(Some(number)),
+    match whole_number(text) {
+        Some(number) if number <= max => Ok(Some(number)),
         _ => Err(query_error(format!("Invalid {name}: '{}'", echo(text)), name)),
     }
 }

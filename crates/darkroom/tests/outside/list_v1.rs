@@ -31,6 +31,7 @@ async fn pages_have_numbers_and_say_how_many_there_are() {
 
     let third = list("?page=3&per_page=3").send().await;
     assert_eq!(ids(&third), ["image-0"]);
+    assert_eq!(list("?page=3.0&per_page=3.0").send().await.text(), third.text());
     assert_eq!(
         third.json()["result_info"],
         json!({"page": 3, "per_page": 3, "count": 1, "total_count": 7, "total_pages": 3})

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use darkroom::settings::{CatalogEngine, PublicUrl};
 use darkroom_model::{AccountId, Creator, ImageId, Limits, Metadata, Timestamp};
-use darkroom_service::Upload;
+use darkroom_service::{NewDraft, Upload};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -12,7 +12,8 @@ use super::common::{ACCOUNT, HASH, OTHER_ACCOUNT, OTHER_TOKEN, READ_TOKEN, TestS
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/list-v2.json");
 
-/// Puts the images of the vectors in, each at its time and in their order, and one into another account.
+/// Puts the images of the vectors in, each at its time and in their order, and what they say must never appear: an image
+/// of another account, and a draft.
 async fn put_in(server: &TestServer) {
     let vectors: HashMap<String, Box<RawValue>> = serde_json::from_str(VECTORS).unwrap();
     let images: Vec<HashMap<String, Box<RawValue>>> = serde_json::from_str(vectors["images"].get()).unwrap();
@@ -40,6 +41,12 @@ async fn put_in(server: &TestServer) {
         ..Upload::default()
     };
     server.service().upload(&AccountId::parse(OTHER_ACCOUNT).unwrap(), upload).await.unwrap();
+    let draft = NewDraft {
+        id: Some(ImageId::parse("img-13").unwrap()),
+        metadata: Some(Metadata::parse(r#"{"status":"active"}"#, &Limits::default()).unwrap()),
+        ..NewDraft::default()
+    };
+    server.service().create_draft(&AccountId::parse(ACCOUNT).unwrap(), draft).await.unwrap();
 }
 
 /// Runs every case of the vectors, its query spelled in one way.

@@ -6,10 +6,12 @@
 use bytes::Bytes;
 use darkroom_model::source_url::{Host, Scheme};
 use darkroom_model::{
-    AccountId, Cursor, ImageOptions, Limits, Sequence, SignatureError, SignedUrl, SigningKeyValue, SortOrder,
-    SourceUrl, Timestamp, signature,
+    AccountConfig, AccountId, Cursor, ImageOptions, Limits, Sequence, SignatureError, SignedUrl,
+    SigningKeyValue, SortOrder, SourceUrl, Timestamp, VariantOptions, signature,
 };
 
+use crate::bodies::variant::{parse_new_variant, parse_variant_edit, write_flat_variant};
+use crate::delivery_path::{DeliveryPath, Rendering};
 use crate::error_codes::ApiError;
 use crate::image_options::{OptionList, WARNINGS_MAX};
 use crate::list_query::{DOCUMENTATION_URL, ListQuery};
@@ -198,6 +200,71 @@ pub fn upload_url(bytes: &[u8]) {
     let url = answer["uploadURL"].as_str().expect("a URL");
     let again = endpoints::find_at_root("POST", url).expect("our own URL").expect("takes POST");
     assert_eq!((again.account_hash(), again.image_id()), (Ok(hash), Ok(id)), "{url}");
+}
+
+/// The bytes are the raw path of an image's URL. It is taken apart or refused as documented, and what was taken apart is
+/// the same when it is written anew, with as much encoded as can be, and below the path for own domains.
+pub fn delivery_path(bytes: &[u8]) {
+    let raw = String::from_utf8_lossy(bytes);
+    let path = match DeliveryPath::parse(&raw) {
+        Ok(path) => path,
+        Err(error) => {
+            let documented = [(404, 9431), (403, 9426), (403, 9427), (501, 5501)];
+            assert!(documented.contains(&(error.status, error.code)), "{error}");
+            return;
+        }
+    };
+    let last = match &path.rendering {
+        Rendering::Variant(name) => {
+            assert!(!name.is_empty());
+            encode(name)
+        }
+        // Options are kept as they were sent: a text that is decoded later, and once.
+        Rendering::Options(list) => {
+            assert!(list.contains('=') && !list.contains('/'), "{list}");
+            list.clone()
+        }
+    };
+    let Some(id) = &path.image_id else { return };
+    for id in [encode(id.as_str()), id.as_str().replace('%', "%25")] {
+        for base in ["", "/cdn-cgi/imagedelivery"] {
+            let written = format!("{base}/{}/{id}/{last}", path.hash);
+            // A hash that is a word of another path is no account's: the settings see to it.
+            if base.is_empty() && path.hash.as_str() == "cdn-cgi" {
+                continue;
+            }
+            assert_eq!(DeliveryPath::parse(&written).as_ref(), Ok(&path), "{written}");
+        }
+    }
+}
+
+fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The bytes are the JSON body that makes a variant, and then one that changes it. Both are read or refused as documented;
+/// what is read is answered in one way, which reads back as the same.
+pub fn variant_options(bytes: &[u8]) {
+    match parse_new_variant(bytes) {
+        Ok(variant) => {
+            let answer = write_flat_variant(&variant);
+            assert_eq!(parse_new_variant(&answer), Ok(variant), "{}", String::from_utf8_lossy(&answer));
+        }
+        Err(error) => assert_refused(&error, "/"),
+    }
+    match parse_variant_edit(bytes) {
+        Ok(edit) => {
+            let VariantOptions { fit: _, width, height, metadata: _, blur, browser_ttl } = edit.options;
+            let sides = [width, height].into_iter().flatten();
+            sides.for_each(|side| assert!((1..=VariantOptions::SIDE_MAX).contains(&side), "{side}"));
+            assert!(blur.is_none_or(|blur| (0.0..=VariantOptions::BLUR_MAX).contains(&blur)), "{blur:?}");
+            assert!(
+                browser_ttl.is_none_or(|ttl| AccountConfig::BROWSER_TTL.contains(&ttl)),
+                "{browser_ttl:?}"
+            );
+        }
+        Err(error) => assert_refused(&error, "/"),
+    }
 }
 
 /// An error of the caller, with a message of bounded length, and a pointer into the right part if it has one.

@@ -54,3 +54,13 @@ fn upload_url_corpus_names_an_image_or_none() {
 fn image_options_corpus_is_read_or_refused() {
     replay("image_options", darkroom_api::fuzz_targets::image_options);
 }
+
+#[test]
+fn delivery_path_corpus_is_taken_apart_or_refused() {
+    replay("delivery_path", darkroom_api::fuzz_targets::delivery_path);
+}
+
+#[test]
+fn variant_options_corpus_is_read_or_refused() {
+    replay("variant_options", darkroom_api::fuzz_targets::variant_options);
+}

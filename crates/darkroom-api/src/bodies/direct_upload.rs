@@ -9,7 +9,7 @@ use crate::bodies::edit;
 use crate::bodies::image::encoded_id;
 use crate::bodies::members::Members;
 use crate::bodies::upload::{self, DraftFields, FormPart, parse_custom_id, parse_file, stored_filename};
-use crate::error_codes::ApiError;
+use crate::error_codes::{ApiError, in_words};
 use crate::json::push_member;
 use crate::schema::Schema;
 
@@ -98,17 +98,18 @@ impl DirectUploadForm {
 pub(crate) static DRAFT: Schema = Schema {
     name: "DirectUpload",
     json: |limits| {
+        let (min, max) = (in_words(limits.draft_life_min), in_words(limits.draft_life_max));
         json!({
             "type": "object",
             "properties": {
-                "id": upload::id_shape(),
+                "id": upload::id_shape(limits),
                 "creator": {"type": "string", "maxLength": limits.creator_chars_max},
                 "metadata": {"type": "object"},
                 "requireSignedURLs": {"type": "boolean"},
                 "expiry": {
                     "type": "string",
                     "format": "date-time",
-                    "description": "until when the file may arrive: 2 minutes to 6 hours from now",
+                    "description": format!("until when the file may arrive: {min} to {max} from now"),
                 },
             },
         })

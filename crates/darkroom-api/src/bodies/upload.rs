@@ -248,7 +248,7 @@ pub(crate) static FORM: Schema = Schema {
             "properties": {
                 "file": file_shape(),
                 "url": {"type": "string", "format": "uri", "description": "where the file is fetched from"},
-                "id": id_shape(),
+                "id": id_shape(limits),
                 "creator": {"type": "string", "maxLength": limits.creator_chars_max},
                 "metadata": {
                     "type": "object",
@@ -264,12 +264,13 @@ pub(super) fn file_shape() -> Value {
     json!({"type": "string", "format": "binary", "description": "PNG, JPEG, GIF, WebP, AVIF or SVG"})
 }
 
-pub(super) fn id_shape() -> Value {
+pub(super) fn id_shape(limits: &Limits) -> Value {
+    let uuid = if limits.uuid_custom_ids { "" } else { ", and may be no UUID" };
     json!({
         "type": "string",
         "minLength": 1,
         "maxLength": ImageId::CHARS_MAX,
-        "description": "made if it is not given; of your own, it may have subpaths, and may be no UUID",
+        "description": format!("made if it is not given; of your own, it may have subpaths{uuid}"),
     })
 }
 
@@ -413,6 +414,9 @@ mod tests {
             assert_eq!((error.status, error.code), (400, 5411), "{id:?}");
             assert!(error.message.ends_with(&format!("try again: {reason}")), "{}", error.message);
         }
+        let limits = Limits { uuid_custom_ids: true, ..Limits::default() };
+        let parts = vec![part("id", UUID.to_uppercase().as_bytes()), file("a")];
+        assert_eq!(UploadForm::parse(parts, &limits).unwrap().id.unwrap().as_str(), UUID.to_uppercase());
         // Escapes are for URLs; here `%2e` is three characters.
         assert_eq!(parse(&[("id", "%2e%2e")]).unwrap().id.unwrap().as_str(), "%2e%2e");
         let parts = vec![part("id", b"\xff"), file("a")];

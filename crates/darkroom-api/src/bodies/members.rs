@@ -62,7 +62,7 @@ impl<'b> Members<'b> {
     /// Reads an integer, which clients of languages with one kind of number may write as `5.0`.
     pub(crate) fn integer(&self, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, ApiError> {
         let expected = || format!("must be an integer from {} to {}", range.start(), range.end());
-        let Some(number) = self.read::<f64>(name, &expected())? else { return Ok(None) };
+        let Some(number) = self.float(name, &expected())? else { return Ok(None) };
         // A conversion of floats to integers saturates, so that what is out of range stays out of range.
         let integer = number as u32;
         let is_meant = f64::from(integer) == number && range.contains(&integer);
@@ -72,7 +72,7 @@ impl<'b> Members<'b> {
     /// Reads a number.
     pub(crate) fn number(&self, name: &str, range: RangeInclusive<f64>) -> Result<Option<f64>, ApiError> {
         let expected = || format!("must be a number from {} to {}", range.start(), range.end());
-        match self.read::<f64>(name, &expected())? {
+        match self.float(name, &expected())? {
             Some(number) if !range.contains(&number) => Err(self.error(name, expected())),
             // Zero has one sign.
             number => Ok(number.map(|number| number + 0.0)),
@@ -89,6 +89,18 @@ impl<'b> Members<'b> {
         let expected = || format!("must be one of {}", words.join(", "));
         let Some(text) = self.read::<String>(name, &expected())? else { return Ok(None) };
         parse(&text).map(Some).ok_or_else(|| self.error(name, expected()))
+    }
+
+    /// Reads a number exactly: what serde_json makes of a long fraction may be a neighbour of it, and would come back as
+    /// another number.
+    fn float(&self, name: &str, expected: &str) -> Result<Option<f64>, ApiError> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        // It is JSON already: what begins as a number is one.
+        let is_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+        match text.parse::<f64>() {
+            Ok(number) if is_number && number.is_finite() => Ok(Some(number)),
+            _ => Err(self.error(name, expected)),
+        }
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str, expected: &str) -> Result<Option<T>, ApiError> {
@@ -114,6 +126,16 @@ mod tests {
             assert_eq!(integer(&format!("{{\"n\":{text}}}")), None, "{text}");
         }
         assert_eq!(integer("{}"), Some(None));
+    }
+
+    #[test]
+    fn a_number_is_read_to_the_last_digit() {
+        let body = Members::of_body(br#"{"n":0.10000000000000055}"#).unwrap();
+        assert_eq!(body.number("n", 0.0..=1.0).unwrap(), Some(0.10000000000000055));
+        for text in ["null", "\"0.5\"", "true", "[]", "1e400"] {
+            let json = format!("{{\"n\":{text}}}");
+            assert!(Members::of_body(json.as_bytes()).unwrap().number("n", 0.0..=1.0).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ const DEPTH_MAX: usize = 16;
 /// Largest file that tells of an image.
 const SIDECAR_BYTES_MAX: u64 = 64 << 10;
 /// What the files of images end with.
-const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "gif", "webp", "svg"];
+const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "gif", "webp", "avif", "svg"];
 
 const FIELDS: [&str; 5] = ["id", "creator", "metadata", "requireSignedURLs", "uploaded"];
 
@@ -239,7 +239,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_file() {
         let image = ("cat.png", "");
         for (files, expected) in [
-            (&[][..], "seed '.': expected images (png, jpg, jpeg, gif, webp, svg)"),
+            (&[][..], "seed '.': expected images (png, jpg, jpeg, gif, webp, avif, svg)"),
             (
                 &[image, ("dog.png.json", "{}")],
                 "seed './dog.png.json': expected the name of an image beside it, with .json behind, such as \

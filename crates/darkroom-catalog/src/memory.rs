@@ -54,6 +54,11 @@ impl MemoryCatalog {
         MemoryCatalog { first, ..self }
     }
 
+    /// Lets it have the keys of another catalog, which accounts' first signing keys are made of.
+    pub(crate) fn with_secrets(self, secrets: Secrets) -> MemoryCatalog {
+        MemoryCatalog { secrets, ..self }
+    }
+
     fn state(&self) -> Result<MutexGuard<'_, State>, CatalogError> {
         let state = self.state.lock().expect("no method panics while it holds the state");
         if state.closed { Err(CatalogError::Unavailable) } else { Ok(state) }

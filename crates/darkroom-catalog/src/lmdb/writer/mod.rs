@@ -271,7 +271,7 @@ impl Writer {
         committed?;
         #[cfg(test)]
         if count_down(&self.shared.options.commit_to_doubt) == Some(1) {
-            return Err(heed::Error::Io(std::io::Error::other("a doubt on purpose")));
+            return Err(heed::Error::Io(std::io::Error::other(DOUBT)));
         }
         Counters::add(&self.shared.counters.commits, 1);
         Ok(())
@@ -350,6 +350,10 @@ impl Writer {
         Ok(())
     }
 }
+
+/// What a commit says that a test lets stand and be told as a failure.
+#[cfg(test)]
+pub(super) const DOUBT: &str = "a doubt on purpose";
 
 /// Takes one off a count that a test has set, and returns what it was; `None` if it was zero.
 #[cfg(test)]

@@ -111,10 +111,7 @@ impl SourceUrl {
                 target(&format!("{folder}/{reference}"))
             }
         };
-        if target.len() > SOURCE_URL_BYTES_MAX {
-            return Err(SourceUrlError::TooLong);
-        }
-        Ok(SourceUrl { target, ..self.clone() })
+        SourceUrl { target, ..self.clone() }.within_limit()
     }
 
     /// Returns how the origin is spoken to.
@@ -186,10 +183,17 @@ impl SourceUrl {
             Some(b'/') => target(rest),
             _ => target(&format!("/{rest}")),
         };
-        if target.len() > SOURCE_URL_BYTES_MAX {
-            return Err(SourceUrlError::TooLong);
-        }
-        Ok(SourceUrl { scheme, credentials, host, port, target })
+        SourceUrl { scheme, credentials, host, port, target }.within_limit()
+    }
+
+    /// Judges the length of the URL as we write it: characters that had to be encoded made it longer.
+    fn within_limit(self) -> Result<SourceUrl, SourceUrlError> {
+        let scheme = match self.scheme {
+            Scheme::Http => "http://",
+            Scheme::Https => "https://",
+        };
+        let length = scheme.len() + self.authority().len() + self.target.len();
+        if length > SOURCE_URL_BYTES_MAX { Err(SourceUrlError::TooLong) } else { Ok(self) }
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,17 +13,31 @@ use std::time::Duration;
 
 use darkroom_catalog::suite::sample::{self, Chance, ManualClock, image_id, is_text, number, one_filter};
 use darkroom_catalog::{Catalog, LmdbCatalog, LmdbOptions, PageQuery};
-use darkroom_model::{AccountId, Edit, Filters, Predicate, SortOrder};
+use darkroom_model::{
+    AccountId, AccountSettings, AccountSettingsChange, ApiToken, ApiTokenKind, Edit, Entry, Filters, Ids,
+    Predicate, SigningKeyName, SigningKeyValue, SortOrder, Timestamp, Variant, VariantName,
+};
 
 const FOLDER: &str = "DARKROOM_TEST_KILL_FOLDER";
 const SEED: &str = "DARKROOM_TEST_KILL_SEED";
 const VALUES: usize = 5;
 const ACCOUNTS: [&str; 2] = ["a", "b"];
 const WRITERS: usize = 8;
+/// Ids of each writer.
+const IDS: usize = 12;
+/// What the value of a draft is raised by.
+const DRAFT: usize = 1_000;
+/// Where the names of tokens and of further accounts stand, in the place of an account.
+const TOKENS: &str = "tokens";
+const FURTHER: &str = "further-accounts";
+/// The name of all settings of an account together.
+const SETTINGS: &str = "settings";
+/// Tokens, and further accounts.
+const FEW: usize = 200;
 
 /// An account and an id in it.
 type Name = (String, String);
-/// What each image holds; `None` if there is none.
+/// What each image or draft holds, token, account or settings are; `None` if there is none.
 type Held = BTreeMap<Name, Option<usize>>;
 
 #[test]
@@ -91,8 +106,11 @@ async fn write_until_killed(folder: &Path, seed: u64) {
         // It may be there from an earlier round.
         let _ = catalog.create_account(sample::account(account)).await;
     }
-    let writers = (0..WRITERS).map(|writer| tokio::spawn(write(Arc::clone(&catalog), writer, seed)));
-    for writer in writers.collect::<Vec<_>>() {
+    let mut writers: Vec<_> =
+        (0..WRITERS).map(|writer| tokio::spawn(write(Arc::clone(&catalog), writer, seed))).collect();
+    writers.push(tokio::spawn(change_settings(Arc::clone(&catalog), seed)));
+    writers.push(tokio::spawn(make_tokens_and_accounts(Arc::clone(&catalog), seed)));
+    for writer in writers {
         writer.await.unwrap();
     }
 }
@@ -102,27 +120,112 @@ async fn write(catalog: Arc<LmdbCatalog>, writer: usize, seed: u64) {
     let chance = Chance::new(seed << 8 | writer as u64);
     loop {
         let name = chance.pick(&ACCOUNTS);
-        let (account, id) = (sample::account(name).id, format!("w{writer}-{}", chance.below(12)));
+        let (account, id) = (sample::account(name).id, format!("w{writer}-{}", chance.below(IDS)));
         let value = chance.below(VALUES);
-        let exists = catalog.image(&account, &image_id(&id)).await.unwrap().is_some();
-        if exists && chance.once_in(3) {
-            say(&format!("begin {name} {id} none\n"));
-            catalog.delete(&account, &image_id(&id)).await.unwrap();
-        } else if exists {
-            say(&format!("begin {name} {id} {value}\n"));
-            let edit = Edit { metadata: Some(sample::metadata(&json(value))), ..Edit::default() };
-            catalog.edit(&account, &image_id(&id), edit).await.unwrap();
-        } else {
-            say(&format!("begin {name} {id} {value}\n"));
-            let image = sample::new_image(&*catalog, &account, &id, None, Some(&json(value)), &chance);
-            catalog.insert(&account, image).await.unwrap();
+        let begin = |value: usize| say(&format!("begin {name} {id} {value}\n"));
+        let edit = || Edit { metadata: Some(sample::metadata(&json(value))), ..Edit::default() };
+        let image = || sample::new_image(&*catalog, &account, &id, None, Some(&json(value)), &chance);
+        let image_id = image_id(&id);
+        match catalog.entry(&account, &image_id).await.unwrap() {
+            Some(_) if chance.once_in(3) => {
+                say(&format!("begin {name} {id} none\n"));
+                catalog.delete(&account, &image_id).await.unwrap();
+            }
+            Some(Entry::Draft(draft)) if chance.once_in(2) => {
+                begin(value_of(draft.metadata.unwrap().as_json()));
+                catalog.complete_draft(&account, &image_id, None, image().original).await.unwrap();
+            }
+            Some(entry) => {
+                begin(if matches!(entry, Entry::Draft(_)) { DRAFT + value } else { value });
+                catalog.edit(&account, &image_id, edit()).await.unwrap();
+            }
+            None if chance.once_in(3) => {
+                begin(DRAFT + value);
+                let draft = sample::draft(&id, &json(value), Timestamp(0), Timestamp(1));
+                catalog.insert_draft(&account, draft).await.unwrap();
+            }
+            None => {
+                begin(value);
+                catalog.insert(&account, image()).await.unwrap();
+            }
         }
         say(&format!("done {name} {id}\n"));
     }
 }
 
+/// Changes keys and variants; the last key is deleted often, and its replacement comes by the same commit.
+async fn change_settings(catalog: Arc<LmdbCatalog>, seed: u64) {
+    let chance = Chance::new(seed << 8 | 0xfe);
+    loop {
+        let name = chance.pick(&ACCOUNTS);
+        let account = sample::account(name).id;
+        let settings = catalog.account_settings(&account).await.unwrap();
+        let key = SigningKeyName::parse(chance.pick(&["default", "other"])).unwrap();
+        let value = SigningKeyValue::from_random((&chance as &dyn Ids).random());
+        let variant = VariantName::parse(chance.pick(&["hero", "thumb"])).unwrap();
+        let change = match chance.below(5) {
+            0 => AccountSettingsChange::CreateSigningKey(key, value),
+            1 => AccountSettingsChange::CreateVariant(Variant { name: variant, ..Variant::public() }),
+            2 => AccountSettingsChange::DeleteVariant(variant),
+            _ => AccountSettingsChange::DeleteSigningKey(key, value),
+        };
+        let mut after = (*settings).clone();
+        if after.apply(change.clone()).is_ok() {
+            let value =
+                fingerprint(&catalog, &account, &after).map_or("none".to_owned(), |value| value.to_string());
+            say(&format!("begin {name} {SETTINGS} {value}\n"));
+            catalog.change_account_settings(&account, change).await.unwrap();
+            say(&format!("done {name} {SETTINGS}\n"));
+        }
+    }
+}
+
+/// Makes, replaces and revokes tokens, and makes further accounts until there are enough.
+async fn make_tokens_and_accounts(catalog: Arc<LmdbCatalog>, seed: u64) {
+    let chance = Chance::new(seed << 8 | 0xff);
+    loop {
+        let (id, value) = (chance.below(FEW), chance.below(VALUES));
+        let hash = catalog.secrets().api_token_hash(&id.to_string());
+        if chance.once_in(3) {
+            say(&format!("begin {TOKENS} {id} none\n"));
+            catalog.delete_api_token(&hash).await.unwrap();
+        } else {
+            say(&format!("begin {TOKENS} {id} {value}\n"));
+            catalog.put_api_token(api_token(hash, value)).await.unwrap();
+        }
+        say(&format!("done {TOKENS} {id}\n"));
+        let further = sample::account(&format!("further-{id}"));
+        if catalog.account(&further.id).await.unwrap().is_none() {
+            say(&format!("begin {FURTHER} {id} 0\n"));
+            catalog.create_account(further).await.unwrap();
+            say(&format!("done {FURTHER} {id}\n"));
+        }
+    }
+}
+
+fn api_token(secret_hash: [u8; 32], value: usize) -> ApiToken {
+    let expires_at = Some(Timestamp(value as u64));
+    ApiToken { id: "0".repeat(32), secret_hash, grants: Vec::new(), kind: ApiTokenKind::Batch, expires_at }
+}
+
+/// Returns what tells the settings from others; `None` for those that an account begins with.
+fn fingerprint(catalog: &LmdbCatalog, account: &AccountId, settings: &AccountSettings) -> Option<usize> {
+    let mut hasher = DefaultHasher::new();
+    for (name, value) in settings.signing_keys() {
+        (name.as_str(), value.expose()).hash(&mut hasher);
+    }
+    settings.variants().for_each(|variant| variant.name.hash(&mut hasher));
+    let is_initial = *settings == AccountSettings::initial(catalog.secrets(), account);
+    (!is_initial).then(|| hasher.finish() as usize)
+}
+
 fn json(value: usize) -> String {
     format!(r#"{{"s":"v{value}","n":{value}}}"#)
+}
+
+/// Returns the value of what [`json`] wrote.
+fn value_of(json: &str) -> usize {
+    json.rsplit_once(':').unwrap().1.trim_end_matches('}').parse().unwrap()
 }
 
 /// Writes a line whole, or, when the process ends first, not at all.
@@ -159,7 +262,9 @@ async fn check(folder: &Path, known: &Held, under_way: &Held, seed: u64) -> Held
             assert!(catalog.image(&account.id, &image_id(id)).await.unwrap().is_some(), "seed {seed}, {id}");
         }
         held.extend(all.into_iter().map(|(id, value)| ((name.to_owned(), id), Some(value))));
+        held.extend(drafts_and_settings(&catalog, name).await);
     }
+    held.extend(tokens_and_accounts(&catalog).await);
     for (name, value) in known {
         let found = held.get(name).copied().flatten();
         let allowed = under_way.get(name).is_some_and(|value| found == *value);
@@ -173,15 +278,41 @@ async fn check(folder: &Path, known: &Held, under_way: &Held, seed: u64) -> Held
     held
 }
 
+async fn drafts_and_settings(catalog: &LmdbCatalog, name: &str) -> Held {
+    let account = sample::account(name).id;
+    let mut held = Held::new();
+    for id in (0..WRITERS).flat_map(|writer| (0..IDS).map(move |id| format!("w{writer}-{id}"))) {
+        if let Some(Entry::Draft(draft)) = catalog.entry(&account, &image_id(&id)).await.unwrap() {
+            let value = value_of(draft.metadata.unwrap().as_json());
+            held.insert((name.to_owned(), id), Some(DRAFT + value));
+        }
+    }
+    let settings = catalog.account_settings(&account).await.unwrap();
+    let value = fingerprint(catalog, &account, &settings);
+    held.extend(value.map(|value| ((name.to_owned(), SETTINGS.to_owned()), Some(value))));
+    held
+}
+
+async fn tokens_and_accounts(catalog: &LmdbCatalog) -> Held {
+    let mut held = Held::new();
+    for id in (0..FEW).map(|id| id.to_string()) {
+        let hash = catalog.secrets().api_token_hash(&id);
+        if let Some(token) = catalog.api_token(&hash).await.unwrap() {
+            let value = token.expires_at.unwrap().0 as usize;
+            assert_eq!(token, api_token(hash, value));
+            held.insert((TOKENS.to_owned(), id.clone()), Some(value));
+        }
+        let further = sample::account(&format!("further-{id}"));
+        if catalog.account(&further.id).await.unwrap() == Some(further) {
+            held.insert((FURTHER.to_owned(), id), Some(0));
+        }
+    }
+    held
+}
+
 async fn listing(catalog: &LmdbCatalog, account: &AccountId, filters: Filters) -> BTreeSet<(String, usize)> {
     let query = PageQuery { filters, sort_order: SortOrder::Descending, after: None, limit: 1000 };
     let page = catalog.page(account, query).await.unwrap();
     assert!(page.next.is_none());
-    page.images()
-        .map(|image| {
-            let json = image.metadata_json.unwrap();
-            let value = json.rsplit_once(':').unwrap().1.trim_end_matches('}').parse().unwrap();
-            (image.id.to_owned(), value)
-        })
-        .collect()
+    page.images().map(|image| (image.id.to_owned(), value_of(image.metadata_json.unwrap()))).collect()
 }

@@ -25,8 +25,20 @@ impl Answer {
     }
 }
 
-/// Sends a request and returns its answer; an error if the server went away before the last byte.
+/// Sends a request of the workers and returns its answer; an error if the server went away before the last byte.
 pub(crate) fn send(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> io::Result<Answer> {
+    send_as(crate::API_TOKEN, server, method, path, content_type, body)
+}
+
+/// Sends a request with a token.
+pub(crate) fn send_as(
+    token: &str,
     server: SocketAddr,
     method: &str,
     path: &str,
@@ -37,9 +49,8 @@ pub(crate) fn send(
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;
     let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {server}\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {server}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
          content-length: {}\r\n",
-        crate::API_TOKEN,
         body.len()
     );
     if let Some(content_type) = content_type {

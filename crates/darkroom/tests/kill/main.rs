@@ -8,7 +8,9 @@
 
 mod chance;
 mod client;
+mod commands;
 mod look;
+mod owner;
 mod picture;
 mod server;
 mod worker;
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use chance::Chance;
 use look::look;
+use owner::Owner;
 use server::{Server, metric};
 use worker::Worker;
 
@@ -48,6 +51,7 @@ fn acknowledged_writes_survive_kills() {
     let mut chance = Chance::from_seed(seed);
     let mut workers: Vec<Worker> = (0..WORKERS).map(|name| Worker::new(name, seed)).collect();
 
+    let mut owner = None;
     let mut builds = 0.0;
     for round in 1..=rounds {
         if chance.one_in(3) {
@@ -55,8 +59,11 @@ fn acknowledged_writes_survive_kills() {
         }
         let server = Server::start(&data);
         let standing = look(server.address, &mut workers, &mut chance, false);
+        let owner = owner.get_or_insert_with(|| Owner::new(server.address, data.clone(), seed));
+        owner.look(server.address);
         let life = Duration::from_millis(50 + chance.below(LIFE_MS_MAX) as u64);
-        let (before, built) = (acknowledged(&workers), write_until_killed(server, &mut workers, life));
+        let before = acknowledged(&workers);
+        let built = write_until_killed(server, &mut workers, owner, life);
         builds += built;
         eprintln!(
             "round {round}: {standing} images stood, killed after {life:?}, {} writes acknowledged, {built} segments built",
@@ -66,14 +73,21 @@ fn acknowledged_writes_survive_kills() {
 
     let mut server = Server::start(&data);
     let standing = look(server.address, &mut workers, &mut chance, true);
+    let mut owner = owner.expect("there was a round");
+    let of_owner = owner.look(server.address);
+    eprintln!("the owner: {} writes acknowledged, {of_owner} originals", owner.acknowledged);
     server.sweep();
     assert_eq!(
         files(&data.join("originals")),
-        standing,
+        standing + of_owner,
         "originals without a row, or rows without an original"
     );
     assert_eq!(look(server.address, &mut workers, &mut chance, true), standing, "after the sweep");
-    assert!(standing > 0 && builds > 0.0, "the rounds were too short to mean anything");
+    assert_eq!(owner.look(server.address), of_owner, "after the sweep");
+    assert!(
+        standing > 0 && builds > 0.0 && owner.acknowledged > 0,
+        "the rounds were too short to mean anything"
+    );
     server.stop();
 }
 
@@ -83,10 +97,11 @@ fn serve() {
     server::serve();
 }
 
-/// Lets every worker write, and kills the server after `life`. Returns how many segments it had built by then.
-fn write_until_killed(mut server: Server, workers: &mut [Worker], life: Duration) -> f64 {
+/// Lets the owner and every worker write, and kills the server after `life`. Returns how many segments it had built by then.
+fn write_until_killed(mut server: Server, workers: &mut [Worker], owner: &mut Owner, life: Duration) -> f64 {
     let address = server.address;
     thread::scope(|scope| {
+        scope.spawn(|| owner.work(address));
         for worker in workers {
             scope.spawn(|| worker.work(address));
         }

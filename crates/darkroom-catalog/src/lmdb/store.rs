@@ -138,6 +138,15 @@ impl Store {
         self.data_file.grow(&opened.env, opened.page_bytes)
     }
 
+    /// Says whether a commit failed with the error that the engine has for pages of which only some could be written,
+    /// and there is no room: that is why, unless the disk is broken as well.
+    pub(crate) fn is_cut_short(&self, error: &heed::Error) -> bool {
+        let heed::Error::Io(error) = error else { return false };
+        error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+            && rustix::fs::statvfs(&self.path)
+                .is_ok_and(|found| found.f_bavail.saturating_mul(found.f_frsize) < ROOM_BYTES_MIN)
+    }
+
     /// Returns the environment, which stays open as long as the answer is kept.
     pub(crate) fn opened(&self) -> Result<OpenedGuard<'_>, CatalogError> {
         let guard = self.opened.read().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -282,6 +291,9 @@ fn read_secrets(bytes: &[u8]) -> Option<Secrets> {
         continuation_token_key: reader.array()?,
     })
 }
+
+/// A disk with less free than this has no room: more than a group of commits writes at once.
+const ROOM_BYTES_MIN: u64 = 1 << 20;
 
 /// Wraps an engine's failure to read.
 pub(crate) fn failed(error: heed::Error) -> CatalogError {

@@ -286,7 +286,7 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         tracing::error!(error = %error, "a commit of the catalog failed; opening it anew");
         Counters::add(&shared.counters.failed_commits, 1);
-        let is_full = is_full(&error);
+        let (is_full, is_cut_short) = (is_full(&error), shared.store.is_cut_short(&error));
         let cause = CatalogError::OutcomeUnknown(Arc::new(error));
         self.reopen();
         let Ok(opened) = shared.store.opened() else { return cause };
@@ -302,7 +302,11 @@ impl Writer {
             // There was no room for the pages, which are written before anything that tells of them.
             (_, true) => CatalogError::Full,
             (CatalogError::OutcomeUnknown(cause), false) if self.commit_something(&opened).is_ok() => {
-                CatalogError::Failed(cause)
+                if is_cut_short {
+                    CatalogError::Full
+                } else {
+                    CatalogError::Failed(cause)
+                }
             }
             (cause, false) => cause,
         }

@@ -2,7 +2,9 @@
 
 mod bench;
 mod clients;
+mod full_disk;
 mod lint;
+mod mutants;
 mod run;
 mod soak;
 mod test;
@@ -14,8 +16,10 @@ const HELP: &str = "\
 Chores of the Darkroom workspace:
 
   cargo xtask test                  all tests: Rust, the guard, the proxy, and the published clients, which it fetches
-  cargo xtask test --only PART      one part: rust, clients, kill, guard or proxy
-  cargo xtask soak                  the random histories by the thousand and fifty rounds of kills
+  cargo xtask test --only PART      one part: rust, clients, kill, guard, proxy or full-disk
+  cargo xtask soak                  a full disk, the random histories by the thousand and fifty rounds of kills
+  cargo xtask mutants               changes filters and postings, and tells what no test notices: hours
+  cargo xtask mutants --shard K/N   one of N parts of that, from 0
   cargo xtask bench connections     lists beside 10,000 idle connections and 200 slow ones, and without them
   cargo xtask bench start           from the start of a process to its first answer: dev, and serve
   cargo xtask lint                  formatting, lints and the manual's links, warnings denied
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
         ["test"] => test::all(),
         ["test", "--only", part] => test::only(part),
         ["soak"] => soak::soak(),
+        ["mutants"] => mutants::mutants(None),
+        ["mutants", "--shard", shard] => mutants::mutants(Some(shard)),
         ["bench", "connections"] => bench::connections(),
         ["bench", "start"] => bench::start(),
         ["lint"] => lint::lint(),

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::process::Command;
 
 use crate::Failure;
+use crate::full_disk;
 use crate::run::{cargo, run_tests};
 
 /// Random histories of one soak.
@@ -12,14 +13,16 @@ const HISTORIES: &str = "5000";
 /// Rounds of kills of one soak.
 const KILL_ROUNDS: &str = "50";
 
-/// Runs the random histories and the kills at length, with other seeds than any time before. A test that fails
+/// Runs the test of a full disk, and the random histories and the kills at length, with other seeds than any time before. A test that fails
 /// prints its seed, and takes it back from `DARKROOM_TEST_SEED`.
 pub(crate) fn soak() -> Result<(), Failure> {
+    // First: it is quick, and what it needs may be missing.
+    let mut tally = full_disk::test()?;
     let mut histories = cargo(&["test", "--package", "darkroom-catalog", "--no-fail-fast"]);
     // Every history takes the next seed: leave them room.
     let seed = RandomState::new().build_hasher().finish() >> 16;
     with_default(&mut histories, "DARKROOM_TEST_SEED", &seed.to_string());
-    let mut tally = run_tests(with_default(&mut histories, "DARKROOM_TEST_HISTORIES", HISTORIES))?;
+    tally += run_tests(with_default(&mut histories, "DARKROOM_TEST_HISTORIES", HISTORIES))?;
     let mut kills = cargo(&["test", "--workspace", "--test", "kill"]);
     tally += run_tests(with_default(&mut kills, "DARKROOM_TEST_KILL_ROUNDS", KILL_ROUNDS))?;
     tally.close()

@@ -165,7 +165,7 @@ async fn change_settings(catalog: Arc<LmdbCatalog>, seed: u64) {
         let variant = VariantName::parse(chance.pick(&["hero", "thumb"])).unwrap();
         let change = match chance.below(5) {
             0 => AccountSettingsChange::CreateSigningKey(key, value),
-            1 => AccountSettingsChange::CreateVariant(Variant { name: variant, ..Variant::public() }),
+            1 => AccountSettingsChange::CreateVariant(Variant { name: variant, ..Variant::public() }, 100),
             2 => AccountSettingsChange::DeleteVariant(variant),
             _ => AccountSettingsChange::DeleteSigningKey(key, value),
         };

@@ -1,5 +1,7 @@
 //! Every case of tests/vectors/fit.json, to the pixel.
 
+#![expect(clippy::unwrap_used, reason = "a case that cannot be read has failed")]
+
 use darkroom_model::image_options::{Gravity, Width};
 use darkroom_model::{Fit, ImageOptions};
 use darkroom_transform::plan::{Rect, Size, plan};

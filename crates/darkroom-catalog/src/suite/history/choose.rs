@@ -103,11 +103,14 @@ pub(super) fn settings_change(chance: &Chance) -> AccountSettingsChange {
             browser_ttl: chance.once_in(2).then(|| 3_600 + chance.below(9) as u32),
             preserve_content_credentials: chance.once_in(2).then(|| chance.once_in(2)),
         }),
-        1..3 => AccountSettingsChange::CreateVariant(Variant {
-            name: variant_name(chance),
-            options: variant_options(chance),
-            never_require_signed_urls: chance.once_in(2),
-        }),
+        1..3 => {
+            let variant = Variant {
+                name: variant_name(chance),
+                options: variant_options(chance),
+                never_require_signed_urls: chance.once_in(2),
+            };
+            AccountSettingsChange::CreateVariant(variant, 2 + chance.below(4))
+        }
         3 => AccountSettingsChange::EditVariant(
             variant_name(chance),
             VariantEdit {

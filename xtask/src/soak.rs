@@ -13,8 +13,8 @@ const HISTORIES: &str = "5000";
 /// Rounds of kills of one soak.
 const KILL_ROUNDS: &str = "50";
 
-/// Runs the test of a full disk, and the random histories and the kills at length, with other seeds than any time before. A test that fails
-/// prints its seed, and takes it back from `DARKROOM_TEST_SEED`.
+/// Runs the test of a full disk, and the random histories and the kills at length, with other seeds than any time
+/// before. A test that fails prints its seed, and takes it back from `DARKROOM_TEST_SEED`.
 pub(crate) fn soak() -> Result<(), Failure> {
     // First: it is quick, and what it needs may be missing.
     let mut tally = full_disk::test()?;

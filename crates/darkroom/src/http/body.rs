@@ -7,11 +7,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use tokio::time::Instant;
 
+use super::linger::KeptBody;
+
 /// The body of a request.
-pub(crate) struct RequestBody<B = Incoming> {
+pub(crate) struct RequestBody<B = KeptBody> {
     body: B,
     wait: Duration,
     time_max: Duration,

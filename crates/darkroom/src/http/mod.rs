@@ -1,11 +1,12 @@
 //! HTTP: what stands between a socket and the service.
 //!
-//! A request comes in at `server`, which hears from the first bytes which HTTP is spoken (`preface`), on a socket that
-//! is not waited for without end (`patience`, and `streams` for HTTP/2). `app` begins its line in the log
-//! (`request_log`), `forwarded` sees past proxies to the client, and `router` finds the way. `caller` says who asks, and
-//! `rate_limit` how often; `routes` has one file for each endpoint; `body` and `form` read what was sent, within limits;
-//! `respond`, `failures`, `http_cache` and `range` make answers, and `compression` makes them small. `dev` stands around
-//! all that in `darkroom dev`, and nowhere else.
+//! A request comes in at `server`, which hears from the first bytes which HTTP is spoken (`preface`), on a socket
+//! that is not waited for without end (`patience`, and `streams` for HTTP/2) and that is read on after a refusal
+//! (`linger`). `app` begins its line in the log (`request_log`), `forwarded` sees past proxies to the client, and
+//! `router` finds the way. `caller` says who asks, and `rate_limit` how often; `routes` has one file for each
+//! endpoint; `body` and `form` read what was sent, within limits; `respond`, `failures`, `http_cache` and `range`
+//! make answers, and `compression` makes them small. `dev` stands around all that in `darkroom dev`, and nowhere
+//! else.
 
 mod address;
 mod answer_body;
@@ -18,6 +19,7 @@ mod failures;
 pub mod form;
 mod forwarded;
 mod http_cache;
+mod linger;
 mod metrics;
 mod patience;
 mod preface;

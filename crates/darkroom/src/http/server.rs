@@ -12,24 +12,24 @@ use std::time::{Duration, Instant};
 
 use darkroom_model::Limits;
 use http::{Method, header};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::answer_body::AnswerBody;
+use super::linger::{KeptBody, linger};
 use super::patience::Patient;
 use super::preface::Begun;
 use super::streams::{Standing, Streams};
 use crate::settings::Listen;
 
 /// A request as it comes from a socket.
-pub(crate) type Request = http::Request<Incoming>;
+pub(crate) type Request = http::Request<KeptBody>;
 
 /// An answer.
 pub(crate) type Response = http::Response<AnswerBody>;
@@ -251,8 +251,8 @@ impl<H: Handler> Server<H> {
     /// Serves requests one after another.
     async fn serve_http1(&self, socket: Socket, arrival: Arrival, mut stop: watch::Receiver<bool>) {
         let Server { handler, limits, .. } = self;
-        let service = service_fn(move |request| {
-            let answer = Arc::clone(handler).handle(request, arrival);
+        let service = service_fn(move |request: http::Request<_>| {
+            let answer = Arc::clone(handler).handle(request.map(KeptBody::new), arrival);
             Box::pin(async move { Ok::<Response, Infallible>(answer.await) })
         });
         let mut connection = http1::Builder::new()
@@ -294,14 +294,25 @@ impl<H: Handler> Server<H> {
         let streams = Streams::new();
         let (handler, places, begun) =
             (Arc::clone(&self.handler), Arc::clone(&self.streams), streams.clone());
-        let service = service_fn(move |request: Request| {
+        let service = service_fn(move |request: http::Request<_>| {
             let is_head = request.method() == Method::HEAD;
             let (stream, places, handler) = (begun.begin(), Arc::clone(&places), Arc::clone(&handler));
+            let begun = begun.clone();
             async move {
-                let place = places.acquire_owned().await.ok();
+                let place = places.acquire_owned().await.ok().map(Arc::new);
+                let request = request.map(KeptBody::new);
+                let rest = request.body().clone();
                 let mut response = handler.handle(request, arrival).await;
                 if is_head {
                     drop_body(&mut response);
+                }
+                if !rest.is_end_stream() {
+                    // A request that is read on is still in progress, and keeps its place among the others.
+                    let held = (begun.begin(), place.clone());
+                    tokio::spawn(async move {
+                        rest.skip().await;
+                        drop(held);
+                    });
                 }
                 Ok::<_, Infallible>(response.map(|body| stream.answer(body, place)))
             }
@@ -366,29 +377,6 @@ fn drop_body(response: &mut Response) {
 
 fn log_broken(error: &hyper::Error) {
     tracing::debug!(error = error as &dyn std::error::Error, "a connection broke");
-}
-
-/// Closes a connection so that the last answer arrives: a refused upload may still be on its way, and closing a
-/// socket with unread bytes would throw the answer away at the client. Takes a bounded while and keeps nothing.
-async fn linger(mut stream: TcpStream) {
-    const BYTES_MAX: usize = 64 << 20;
-    const WAIT: Duration = Duration::from_secs(2);
-    const WAIT_ALL: Duration = Duration::from_secs(10);
-
-    if stream.shutdown().await.is_err() {
-        return;
-    }
-    let read_to_end = async {
-        let mut buffer = [0; 8 << 10];
-        let mut left = BYTES_MAX;
-        while left > 0 {
-            match tokio::time::timeout(WAIT, stream.read(&mut buffer)).await {
-                Ok(Ok(count)) if count > 0 => left = left.saturating_sub(count),
-                _ => return,
-            }
-        }
-    };
-    let _ = tokio::time::timeout(WAIT_ALL, read_to_end).await;
 }
 
 #[cfg(test)]

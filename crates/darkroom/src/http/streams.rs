@@ -21,7 +21,7 @@ const PIECE_BYTES: usize = 16 << 10;
 pub(crate) struct Streams(Arc<Mutex<Inner>>);
 
 struct Inner {
-    /// Requests whose answers have not begun.
+    /// Requests whose answers have not begun, and those that are read on after their answer.
     waiting: usize,
     /// When each answer that has begun was last taken from.
     taken: HashMap<u64, Instant>,
@@ -77,7 +77,11 @@ impl Streams {
 impl Stream {
     /// Begins the answer. The request and its place last until the body is dropped, which is when all of it is given to
     /// the connection, or the client has lost interest.
-    pub(crate) fn answer(mut self, body: AnswerBody, place: Option<OwnedSemaphorePermit>) -> WatchedBody {
+    pub(crate) fn answer(
+        mut self,
+        body: AnswerBody,
+        place: Option<Arc<OwnedSemaphorePermit>>,
+    ) -> WatchedBody {
         {
             let mut inner = self.streams.inner();
             inner.waiting -= 1;
@@ -113,7 +117,7 @@ pub(crate) struct WatchedBody {
     /// What the body gave and the client had no room for yet.
     piece: Bytes,
     stream: Stream,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Body for WatchedBody {

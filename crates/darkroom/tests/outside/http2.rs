@@ -61,17 +61,19 @@ impl Client {
     }
 }
 
-/// Sends a body as fast as the server takes it.
-async fn send_all(stream: &mut SendStream<Bytes>, mut body: &[u8]) {
+/// Sends a body as fast as the server takes it; returns how much of it the server took before it reset the stream.
+async fn send_all(stream: &mut SendStream<Bytes>, mut body: &[u8]) -> usize {
+    let whole = body.len();
     while !body.is_empty() {
         stream.reserve_capacity(body.len());
         let Some(Ok(room)) = std::future::poll_fn(|context| stream.poll_capacity(context)).await else {
-            return;
+            return whole - body.len();
         };
         let (piece, rest) = body.split_at(room.min(body.len()));
         stream.send_data(Bytes::copy_from_slice(piece), rest.is_empty()).unwrap();
         body = rest;
     }
+    whole
 }
 
 async fn read(response: Response<RecvStream>) -> Result<Answer, h2::Error> {
@@ -140,6 +142,76 @@ async fn everything_is_as_over_http_1() {
     let refused = call("POST", "/images/v1").header("content-type", "image/png").body(()).unwrap();
     assert_eq!(client.send(refused, &large).await.unwrap().head.status(), 415);
     client.send(call("GET", "/images/v2").body(()).unwrap(), b"").await.unwrap().result();
+}
+
+/// Sends all of a body without a look at what comes back, as some clients do; then reads the answer.
+async fn insist(client: &Client, request: Request<()>, body: &[u8]) -> Answer {
+    let (response, mut stream) = client.begin(request, false).await;
+    assert_eq!(send_all(&mut stream, body).await, body.len(), "the stream was reset");
+    read(response.await.unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_who_sends_the_whole_body_first() {
+    let server = TestServer::start().await;
+    let full =
+        TestServer::start_with(CatalogEngine::Lmdb, |settings| settings.limits.min_free_bytes = u64::MAX)
+            .await;
+    let (client, of_full) = (Client::connect(&server).await, Client::connect(&full).await);
+    let body = Form::default().file("a.png", &pictures::png_of_bytes(5 << 20)).body();
+    let wrong_token = {
+        let mut request = upload();
+        request.headers_mut().insert("authorization", "Bearer wrong-token".parse().unwrap());
+        request
+    };
+    let wrong_type = call("POST", "/images/v1").header("content-type", "image/png").body(()).unwrap();
+    let json = call("PATCH", "/images/v1/a").header("content-type", "application/json").body(()).unwrap();
+    for (client, request, status) in [
+        (&client, wrong_token, 403),
+        (&client, wrong_type, 415),
+        (&client, json, 413),
+        (&of_full, upload(), 507),
+    ] {
+        // Other requests of the connection go on meanwhile.
+        let list = async {
+            let list = call("GET", "/images/v2").body(()).unwrap();
+            client.send(list, b"").await.unwrap().result()
+        };
+        let (answer, _) = tokio::join!(insist(client, request, &body), list);
+        assert_eq!(answer.head.status(), status);
+        let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(json["success"], false, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn who_sends_without_end_after_a_refusal_is_cut_off() {
+    let server = TestServer::start().await;
+    let client = Client::connect(&server).await;
+    let refused = call("POST", "/images/v1").header("content-type", "image/png").body(()).unwrap();
+    let (response, mut stream) = client.begin(refused, false).await;
+    let taken = send_all(&mut stream, &vec![b'x'; 80 << 20]).await;
+    assert!((64 << 20..68 << 20).contains(&taken), "{taken} bytes were taken");
+    // Which is no failure of the request (RFC 9113 §8.1).
+    let reset = std::future::poll_fn(|context| stream.poll_reset(context)).await.unwrap();
+    assert_eq!(reset, Reason::NO_ERROR);
+    assert_eq!(read(response.await.unwrap()).await.unwrap().head.status(), 415);
+    client.send(call("GET", "/images/v2").body(()).unwrap(), b"").await.unwrap().result();
+}
+
+#[tokio::test]
+async fn who_stops_sending_after_a_refusal_holds_a_place_for_a_while_only() {
+    let server = start_with(|settings| settings.limits.connections_max = 1).await;
+    let client = Client::connect(&server).await;
+    let refused = call("POST", "/images/v1").header("content-type", "image/png").body(()).unwrap();
+    let (response, mut stream) = client.begin(refused, false).await;
+    stream.send_data(Bytes::from_static(b"x"), false).unwrap();
+    assert_eq!(read(response.await.unwrap()).await.unwrap().head.status(), 415);
+    let next = client.send(call("GET", "/images/v2").body(()).unwrap(), b"");
+    let next = tokio::time::timeout(Duration::from_secs(20), next).await.expect("its place is free");
+    next.unwrap().result();
+    let reset = std::future::poll_fn(|context| stream.poll_reset(context)).await.unwrap();
+    assert_eq!(reset, Reason::NO_ERROR);
 }
 
 #[tokio::test]

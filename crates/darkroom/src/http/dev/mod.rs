@@ -14,12 +14,13 @@ use std::sync::{Arc, RwLock};
 
 use http::request::Parts;
 use http::{Method, Version, header};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 use self::fault::Fault;
 use self::recent::Recent;
 pub use self::world::BeginningError;
 pub(crate) use self::world::{Beginning, World};
+use super::linger::KeptBody;
 use super::respond;
 use super::router::{self, Route};
 use super::server::{Arrival, Handler, Request, Response};
@@ -99,7 +100,7 @@ async fn failing(
     fault: Fault,
     route: Route,
     head: Parts,
-    body: Incoming,
+    body: KeptBody,
     arrival: Arrival,
     entry: Recent,
 ) -> Response {

@@ -29,7 +29,7 @@ const AREAS: [Area; 2] = [
         name: "pages",
         package: "darkroom-catalog",
         files: &["posting/*.rs", "lmdb/page.rs", "page.rs"],
-        tests: &["posting::", "page", "record", "random_histories"],
+        tests: &["posting::", "page", "record", "random_histories", "versions", "overlays"],
     },
 ];
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use darkroom_model::{Filters, Sequence, SortOrder};
+use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
@@ -131,6 +132,17 @@ async fn an_expired_draft_holds_nothing() {
     cases::an_expired_draft_holds_nothing(&on_disk.catalog, &on_disk.clock).await;
 }
 
+/// What pages count of their work.
+const WORK: [&str; 7] = [
+    "page_transactions_total",
+    "records_read_total",
+    "blocks_read_total",
+    "containers_read_total",
+    "columns_read_total",
+    "chunks_visited_total",
+    "segments_visited_total",
+];
+
 /// How many random histories to run; more in a soak.
 fn histories() -> u64 {
     std::env::var("DARKROOM_TEST_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(150)
@@ -145,6 +157,7 @@ fn first_seed() -> u64 {
 async fn random_histories_agree_with_the_memory_engine() {
     let (mut seals, mut rewrites, mut merges, mut failures, mut mismatches) = (0, 0, 0, 0, 0);
     let mut calls = history::Calls::default();
+    let mut worked = std::collections::BTreeMap::new();
     for seed in first_seed()..first_seed() + histories() {
         // Every third history has terms that collide, to meet the records that only seem to match.
         let options = LmdbOptions {
@@ -165,6 +178,9 @@ async fn random_histories_agree_with_the_memory_engine() {
         };
         let (on_disk, made) = OnPanic(seed).watch(task).await;
         calls.extend(made);
+        for name in WORK {
+            *worked.entry(name).or_insert(0) += on_disk.count(name);
+        }
         seals += on_disk.count("seals_total");
         rewrites += on_disk.count("rewrites_total");
         merges += on_disk.count("merges_total");
@@ -175,6 +191,7 @@ async fn random_histories_agree_with_the_memory_engine() {
     println!(
         "{seals} seals, {rewrites} rewrites, {merges} merges, {failures} failed commits, {mismatches} mismatches"
     );
+    assert!(worked.values().all(|count| *count > 0), "some work was never counted: {worked:?}");
     if histories() >= 100 {
         for (what, count) in [("seals", seals), ("rewrites", rewrites), ("merges", merges)] {
             // A loaded machine builds fewer: restarts and failed commits overtake the builder.
@@ -401,6 +418,29 @@ async fn a_page_reads_no_more_than_it_must() {
     let nothing = PageQuery { filters: one_filter("s", is_text("z")), ..with_x(1000) };
     let nothing = on_disk.catalog.page(&account, nothing).await.unwrap();
     assert_eq!((nothing.len(), nothing.work.records_read), (0, 0));
+}
+
+/// A walk takes some hundred matches at a time out of a segment's share of a chunk, or out of the overlay.
+#[tokio::test]
+async fn a_page_holds_more_matches_than_are_taken_at_a_time() {
+    for seal_images in [700, 10_000] {
+        let on_disk = with_account(LmdbOptions { seal_images, ..LmdbOptions::default() }).await;
+        let (account, chance) = (sample::account("a").id, Chance::new(1));
+        let ids: Vec<String> = (0..700).map(|index| format!("i{index}")).collect();
+        let puts = ids.iter().map(|id| put(&on_disk, id, r#"{"s":"x"}"#, &chance));
+        assert!(join_all(puts).await.iter().all(Result::is_ok));
+        // In the order in which they came.
+        let unfiltered = PageQuery { filters: Filters::default(), ..with_x(1000) };
+        let ids = walk(&on_disk.catalog, &account, unfiltered).await;
+        assert_eq!(ids.len(), 700);
+        on_disk.settle().await;
+        assert_eq!(on_disk.count("seals_total"), u64::from(seal_images == 700));
+        for limit in [1000, 300] {
+            let descending = PageQuery { sort_order: SortOrder::Descending, ..with_x(limit) };
+            assert!(walk(&on_disk.catalog, &account, with_x(limit)).await == ids);
+            assert!(walk(&on_disk.catalog, &account, descending).await.iter().eq(ids.iter().rev()));
+        }
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ impl<S: Subject> History<'_, S> {
             }
         };
         assert_eq!(ids(&answer), ids(&expected), "{about:?}");
+        assert_eq!(answer.is_empty(), ids(&answer).is_empty(), "{about:?}");
         assert!(answer.images().eq(expected.images()), "{about:?}");
         assert_eq!(answer.next, expected.next, "{about:?}");
         let mismatches = answer.work.hash_mismatches as usize;

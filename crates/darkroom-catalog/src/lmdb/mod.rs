@@ -79,6 +79,9 @@ pub struct LmdbOptions {
     /// How long the builder rests between two transactions, so that commits come between them.
     #[cfg(test)]
     pub(crate) build_pause: Duration,
+    /// How long the writer rests between a commit and the overlay that shows it, so that readers come between them.
+    #[cfg(test)]
+    pub(crate) overlay_pause: Duration,
     /// The number of the first image of an account.
     #[cfg(test)]
     pub(crate) first_sequence: darkroom_model::Sequence,
@@ -110,6 +113,8 @@ impl Default for LmdbOptions {
             term_bits: 128,
             #[cfg(test)]
             build_pause: Duration::ZERO,
+            #[cfg(test)]
+            overlay_pause: Duration::ZERO,
             #[cfg(test)]
             first_sequence: darkroom_model::Sequence::FIRST,
             #[cfg(test)]

@@ -412,12 +412,18 @@ async fn a_page_reads_no_more_than_it_must() {
     let page = on_disk.catalog.page(&account, with_x(3)).await.unwrap();
     assert_eq!((page.len(), page.work.records_read), (3, 4));
     assert_eq!((page.work.segments_visited, page.work.blocks_read), (1, 1));
+    // What lies before the first number is a place too.
+    assert_eq!((page.work.transactions, page.work.chunks_visited), (1, 2));
+    let unfiltered = PageQuery { filters: Filters::default(), ..with_x(3) };
+    let unfiltered = on_disk.catalog.page(&account, unfiltered).await.unwrap();
+    assert_eq!((unfiltered.len(), unfiltered.work.records_read), (3, 4));
     let all = on_disk.catalog.page(&account, with_x(1000)).await.unwrap();
     assert_eq!((all.len() as u64, all.work.records_read), (59, 59));
     assert_eq!((all.work.segments_visited, all.work.blocks_read), (3, 3));
     let nothing = PageQuery { filters: one_filter("s", is_text("z")), ..with_x(1000) };
     let nothing = on_disk.catalog.page(&account, nothing).await.unwrap();
     assert_eq!((nothing.len(), nothing.work.records_read), (0, 0));
+    assert_eq!(nothing.work.chunks_visited, 5, "three segments, what is before them and what is behind");
 }
 
 /// A walk takes some hundred matches at a time out of a segment's share of a chunk, or out of the overlay.
@@ -536,7 +542,8 @@ async fn no_account_waits_for_the_backlog_of_another() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn readers_see_whole_versions_while_others_write() {
-    let on_disk = Arc::new(with_account(LmdbOptions::tiny()).await);
+    let options = LmdbOptions { overlay_pause: Duration::from_micros(200), ..LmdbOptions::tiny() };
+    let on_disk = Arc::new(with_account(options).await);
     let account = sample::account("a").id;
     let chance = Chance::new(1);
     for index in 0..40 {

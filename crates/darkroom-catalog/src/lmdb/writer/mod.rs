@@ -241,6 +241,8 @@ impl Writer {
             drop(opened);
             return Err(self.after_failed_commit(error, &versions));
         }
+        #[cfg(test)]
+        std::thread::sleep(shared.options.overlay_pause);
         for (number, account) in group.new_accounts {
             let settings = AccountSettings::initial(&shared.secrets, &account.id);
             shared.add_account(number, account, settings);

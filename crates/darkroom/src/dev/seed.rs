@@ -108,6 +108,10 @@ fn find(folder: &Path, depth_left: usize, found: &mut Vec<PathBuf>) -> Result<()
         if metadata.is_dir() {
             find(&path, depth_left - 1, found)?;
         } else if is_image(&path) || is_sidecar(&path) {
+            // Opening a pipe would wait for someone to write to it.
+            if !metadata.is_file() {
+                return Err(SeedError::new(&path, "expected a file"));
+            }
             found.push(path);
         }
         // An image and its sidecar are two files.
@@ -272,6 +276,15 @@ mod tests {
     fn a_folder_that_is_not_there_is_named() {
         let error = Seed::read(Path::new("no/such/folder"), &Limits::default()).unwrap_err();
         assert!(error.to_string().starts_with("seed 'no/such/folder': No such file"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cat.png");
+        std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let error = Seed::read(folder.path(), &Limits::default()).unwrap_err();
+        assert_eq!(error, SeedError::new(&path, "expected a file"));
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub async fn run<S: Subject>(subject: &mut S, clock: Arc<ManualClock>, seed: u64
         History { subject, oracle, clock, chance, walks: Vec::new(), originals: Vec::new(), now: 0 };
     let first = ACCOUNTS[..ACCOUNTS_AT_FIRST].iter().map(|name| Write::CreateAccount(sample::account(name)));
     history.write_at_once(first.collect()).await;
+    // Later a failed commit of its own may have it closed for a moment.
+    assert!(history.subject.catalog().is_ready());
     for _ in 0..steps {
         history.step().await;
     }

@@ -227,6 +227,24 @@ mod tests {
     }
 
     #[test]
+    fn equal_bounds_hold_one_number_unless_one_excludes_it() {
+        use Bound::{Excluded, Included};
+        let five = number(5);
+        let range = |lower, upper| NumberRange { lower, upper };
+        assert!(!range(Included(five), Included(five)).is_empty());
+        assert!(range(Included(five), Excluded(five)).is_empty());
+        assert!(range(Excluded(five), Included(five)).is_empty());
+        for (first, second) in [(Included(five), Excluded(five)), (Excluded(five), Included(five))] {
+            let mut lower = range(first, Bound::Unbounded);
+            lower.narrow(range(second, Bound::Unbounded));
+            assert_eq!(lower.lower, Excluded(five));
+            let mut upper = range(Bound::Unbounded, first);
+            upper.narrow(range(Bound::Unbounded, second));
+            assert_eq!(upper.upper, Excluded(five));
+        }
+    }
+
+    #[test]
     fn every_place_of_a_chunk_with_a_value_of_its_own() {
         let column: BTreeMap<u16, Number> =
             (0..=u16::MAX).map(|place| (place, number(i64::from(place) * 7))).collect();

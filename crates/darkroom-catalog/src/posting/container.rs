@@ -413,6 +413,27 @@ mod tests {
     }
 
     #[test]
+    fn one_place_is_found_in_a_dense_container_too() {
+        let x = Container::from_ascending((0..DENSE_MIN as u16).map(|place| place * 3).collect());
+        assert!(matches!(x, Container::Dense(_)));
+        assert_eq!((x.count_between(300, 300), x.count_between(301, 301), x.count_between(9, 3)), (1, 0, 0));
+        assert!(x.iter_between(300, 300).eq([300]));
+        assert!(x.iter_between(301, 301).chain(x.iter_between(9, 3)).next().is_none());
+    }
+
+    #[test]
+    fn a_set_has_one_representation_however_it_came_about() {
+        let few = || (0..DENSE_MIN as u16 - 1).collect::<Vec<_>>();
+        let mut x = Container::from_ascending(few());
+        assert!(matches!(x, Container::Sparse(_)));
+        x.insert(u16::MAX);
+        assert!(matches!(x, Container::Dense(_)));
+        x.remove(u16::MAX);
+        assert_eq!(x, Container::from_ascending(few()));
+        assert!(matches!(x, Container::Sparse(_)));
+    }
+
+    #[test]
     fn what_is_no_stored_form_is_refused() {
         assert_eq!(Container::from_bytes(&[1]), None);
         assert_eq!(Container::from_bytes(&[2, 0, 1, 0]), None);

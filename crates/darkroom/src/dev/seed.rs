@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use darkroom_model::image_id::ImageIdError;
 use darkroom_model::{Creator, ImageId, Limits, Metadata, Timestamp};
 
 use super::fields::{FieldError, Fields};
@@ -175,7 +176,10 @@ impl SeedImage {
     fn take(&mut self, json: &[u8], limits: &Limits) -> Result<(), FieldError> {
         let fields = Fields::parse(json, &FIELDS)?;
         if let Some(text) = fields.string("id", ImageId::CHARS_MAX)? {
-            let id = ImageId::custom(&text);
+            let id = match ImageId::custom(&text) {
+                Err(ImageIdError::Uuid) if limits.uuid_custom_ids => ImageId::parse(&text),
+                read => read,
+            };
             self.id = Some(id.map_err(|problem| fields.error("id", problem))?);
         }
         if let Some(text) = fields.string("creator", limits.creator_chars_max)? {
@@ -237,6 +241,19 @@ mod tests {
         assert_eq!(cat.metadata.as_ref().map(Metadata::as_json), Some(r#"{"n":5.0}"#));
         assert_eq!(cat.uploaded, Some(Timestamp(1_767_225_600_000)));
         assert!(!cat.require_signed_urls && dog.id.is_none());
+    }
+
+    #[test]
+    fn an_id_may_be_what_an_upload_may_choose() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = "8f14e45f-ceea-4e7a-9c1b-2d3a5b6c7d12";
+        fs::write(folder.path().join("cat.png"), "").unwrap();
+        fs::write(folder.path().join("cat.png.json"), format!(r#"{{"id":"{id}"}}"#)).unwrap();
+        let strict = Seed::read(folder.path(), &Limits::default()).unwrap_err();
+        assert_eq!(strict.problem, "id: Must not be UUID");
+        let limits = Limits { uuid_custom_ids: true, ..Limits::default() };
+        let seed = Seed::read(folder.path(), &limits).unwrap();
+        assert_eq!(seed.0[0].id.as_ref().map(ImageId::as_str), Some(id));
     }
 
     #[test]

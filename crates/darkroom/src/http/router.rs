@@ -92,7 +92,11 @@ impl Route {
     /// Returns a refusal in the form that is used there.
     pub(crate) fn refusal(&self, error: &ApiError) -> Response {
         match self {
-            Route::UploadHost(_) => respond::failure_in_text(error),
+            Route::UploadHost(_) => {
+                let mut response = respond::failure_in_text(error);
+                respond::set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+                response
+            }
             _ => respond::failure(error),
         }
     }

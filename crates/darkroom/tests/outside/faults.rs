@@ -57,7 +57,9 @@ async fn a_refusal_has_the_form_of_its_place() {
     assert_eq!(answer.header("cf-images"), Some("err=9523"));
     let upload_host = dev.request("POST", &format!("/upload/{ACCOUNT_HASH}/any"));
     let plain = "ERROR 10429: Rate limited. Please wait and consider throttling your request speed";
-    check(json!({ "status": 429 }), upload_host, 429, plain).await;
+    // A browser shows a page's script an answer that allows it, and nothing else.
+    let answer = check(json!({ "status": 429 }), upload_host, 429, plain).await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
 
     // Nothing was done, and nothing waits any more.
     assert!(dev.images().await.is_empty());
@@ -79,6 +81,14 @@ async fn a_fault_meets_the_calls_that_it_names_and_no_others() {
         assert_eq!(dev.upload().send().await.status, expected);
     }
     assert_eq!(dev.request("GET", &format!("/{ACCOUNT_HASH}/a/public")).send().await.status, 500);
+
+    // What a browser asks before it uploads is not the upload.
+    let path = format!("/upload/{ACCOUNT_HASH}/a");
+    dev.told("faults", json!({ "status": 500, "call": "direct_upload" })).await;
+    assert_eq!(dev.request("OPTIONS", &path).send().await.status, 204);
+    assert_eq!(dev.request("POST", &path).send().await.status, 500);
+    dev.told("faults", json!({ "status": 500, "method": "OPTIONS" })).await;
+    assert_eq!(dev.request("OPTIONS", &path).send().await.status, 500);
 
     dev.told("faults", json!({ "status": 500 })).await;
     dev.dev("DELETE", "faults").send().await.result();

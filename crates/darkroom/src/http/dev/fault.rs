@@ -118,9 +118,12 @@ impl Fault {
     pub(super) fn meets(&self, head: &Parts, call: &str) -> bool {
         // An answer to HEAD has no body to break off.
         let can_be_cut = self.cut_off.is_none() || head.method != Method::HEAD;
+        // What a browser asks before it calls is met only by who names it.
+        let is_wanted_kind = head.method != Method::OPTIONS || self.method.is_some();
         let is_same = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|it| it == found);
         let path = head.uri.path();
         can_be_cut
+            && is_wanted_kind
             && is_same(&self.method, head.method.as_str())
             && is_same(&self.call, call)
             && self.path.as_deref().is_none_or(|prefix| path.starts_with(prefix))

@@ -6,7 +6,7 @@ use darkroom_api::endpoints::{self, API_BASE, BATCH_BASE, EndpointName, Found};
 use darkroom_api::{ApiError, DeliveryError, openapi};
 use darkroom_service::Service;
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 
 use super::address::{base_url, is_for_batch_host};
 use super::app::App;

@@ -1,9 +1,11 @@
 //! How an image is to be shown: every option of a delivery URL, judged (reference: delivery §5).
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Fit, KeptMetadata};
 
 /// The options of one rendering. What was not said has its default, and changes nothing.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ImageOptions {
     /// Width to fit into; `None` leaves it.
     pub width: Option<Width>,
@@ -93,7 +95,7 @@ impl Default for ImageOptions {
 }
 
 /// A width that is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Width {
     /// So many pixels, from 1.
     Pixels(u32),
@@ -102,7 +104,7 @@ pub enum Width {
 }
 
 /// What stays in sight where something is cut off (reference: delivery §6.2).
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Gravity {
     /// This point of the image, as fractions of its width and height from 0 to 1, lies at the same point of what
     /// remains.
@@ -126,7 +128,7 @@ impl Gravity {
 }
 
 /// How an image is mirrored.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Flip {
     /// Left and right change places.
     pub horizontal: bool,
@@ -135,7 +137,7 @@ pub struct Flip {
 }
 
 /// What is cut off before anything else is done. Sides and extent are those of the image as it is seen.
-#[derive(Clone, Copy, PartialEq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Default, Debug, Serialize, Deserialize)]
 pub struct Trim {
     /// How much of the top.
     pub top: Option<Length>,
@@ -154,7 +156,7 @@ pub struct Trim {
 }
 
 /// A border that is found and cut off.
-#[derive(Clone, Copy, PartialEq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Default, Debug, Serialize, Deserialize)]
 pub struct BorderTrim {
     /// Its colour; `None`: that of the corner.
     pub color: Option<Color>,
@@ -165,7 +167,7 @@ pub struct BorderTrim {
 }
 
 /// A length along a side of the image.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Length {
     /// Pixels.
     Pixels(f64),
@@ -174,7 +176,7 @@ pub enum Length {
 }
 
 /// A colour in sRGB with its opacity.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Color {
     /// 0 to 255.
     pub red: u8,
@@ -187,7 +189,7 @@ pub struct Color {
 }
 
 /// In which format an image is sent (reference: delivery §4.1).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum OutputFormat {
     /// The best that the client takes.
     Auto,

@@ -45,7 +45,7 @@ pub use cursor::{Cursor, Sequence, SortOrder};
 pub use image::{Creator, Draft, Edit, Entry, Image, ImageView, NewImage, Original};
 pub use image_id::ImageId;
 pub use image_options::ImageOptions;
-pub use limits::Limits;
+pub use limits::{Limits, RenderLimits};
 pub use media_type::MediaType;
 pub use meta_filter::{Filters, MetaFilter, Predicate};
 pub use metadata::Metadata;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The limits of one server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -82,6 +84,48 @@ pub struct Limits {
     /// How long a server that was told to stop waits for the requests that it accepted. Default 25 s: supervisors
     /// that ask politely kill after 30 s or more.
     pub shutdown_wait: Duration,
+    /// What a rendering may take and give.
+    pub render: RenderLimits,
+}
+
+/// What one rendering may take and give; a process that renders is told these with its work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RenderLimits {
+    /// Pixels of a source, all frames of an animation together. Default 100 million (reference: delivery §13).
+    pub pixels_max: u64,
+    /// Pixels on a side of a source. Default 16,383, where WebP ends: other formats are judged when they are uploaded.
+    pub side_max: u32,
+    /// Pixels of an animation, all frames together, above which it is sent as it is. Default 50 million (reference:
+    /// delivery §7).
+    pub animation_pixels_max: u64,
+    /// Pixels of a progressive JPEG times its scans. Default 1,000 million: a decoder holds all coefficients of such a
+    /// file, and goes over all pixels once for each scan.
+    pub progressive_work_max: u64,
+    /// Pixels on a side of what is sent. Default 12,000 (reference: delivery §6).
+    pub output_side_max: u32,
+    /// Pixels of what is sent, all frames together. Default 100 million (reference: delivery §6).
+    pub output_pixels_max: u64,
+    /// Pixels on a side up to which AVIF is made. Default 1,200 (reference: delivery §4.2): larger ones take seconds.
+    pub avif_side_max: u32,
+}
+
+impl RenderLimits {
+    /// The defaults.
+    pub const DEFAULT: RenderLimits = RenderLimits {
+        pixels_max: 100_000_000,
+        side_max: 16_383,
+        animation_pixels_max: 50_000_000,
+        progressive_work_max: 1_000_000_000,
+        output_side_max: 12_000,
+        output_pixels_max: 100_000_000,
+        avif_side_max: 1_200,
+    };
+}
+
+impl Default for RenderLimits {
+    fn default() -> RenderLimits {
+        RenderLimits::DEFAULT
+    }
 }
 
 impl Limits {
@@ -119,6 +163,7 @@ impl Limits {
         variants_max: 100,
         draft_life_min: Duration::from_secs(2 * 60),
         draft_life_max: Duration::from_secs(6 * 60 * 60),
+        render: RenderLimits::DEFAULT,
     };
 }
 

@@ -1,7 +1,9 @@
 //! The image types that uploads may have (reference: api §3.2).
 
+use serde::{Deserialize, Serialize};
+
 /// The type of an original, decided by its bytes and never by what the uploader declared.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum MediaType {
     /// `image/jpeg`
     Jpeg,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The name of a variant: 1 to 99 letters, digits, `_` or `-`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct VariantName(Box<str>);
@@ -73,7 +75,7 @@ impl VariantOptions {
 }
 
 /// How an image is fitted into a size (reference: delivery §6).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the wire")]
 pub enum Fit {
     ScaleDown,
@@ -120,7 +122,7 @@ impl Fit {
 }
 
 /// Which metadata of a file is kept (reference: api §10.1).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the wire")]
 pub enum KeptMetadata {
     Keep,

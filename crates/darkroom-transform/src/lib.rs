@@ -4,9 +4,21 @@
 //! boxes, the first tags of a text) and decodes no pixel, so that its time is linear in the length of the file and its
 //! memory constant, whatever the file claims.
 //!
-//! [`plan()`](plan::plan) says how large a rendering becomes and which part of the image it shows. Nothing renders yet.
+//! [`render()`] makes of a file what a [`RenderRequest`] asks for. What a stranger's bytes can do to it, a process of its
+//! own has to hold: no decoder has a limit of time.
 
+mod codecs;
+mod encoding;
+mod error;
+mod geometry;
+mod picture;
 pub mod plan;
 pub mod probe;
+mod render;
+mod request;
+mod steps;
 
+pub use error::RenderError;
 pub use probe::{Probe, ProbeError, probe};
+pub use render::render;
+pub use request::{Accepts, RenderRequest, RenderTimes, Rendered, RenderedContent, RenderedFacts};

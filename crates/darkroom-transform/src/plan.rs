@@ -7,7 +7,7 @@ use darkroom_model::image_options::{Gravity, Width};
 use darkroom_model::{Fit, ImageOptions};
 
 /// Width and height in pixels, both from 1.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Size {
     /// Columns.
     pub width: u32,

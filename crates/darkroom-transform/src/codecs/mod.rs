@@ -1,0 +1,96 @@
+//! Files to pixels and back, one file for each format.
+//!
+//! What strangers uploaded is read by Rust only; C may write what we made.
+
+mod jpeg;
+mod png;
+mod webp;
+
+use darkroom_model::{MediaType, RenderLimits};
+
+use crate::RenderError;
+use crate::encoding::Encoding;
+use crate::geometry::Turn;
+use crate::picture::Picture;
+use crate::plan::Size;
+use crate::probe::Probe;
+
+/// What a decoder knows before it reads pixels.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Header {
+    /// The size as stored.
+    pub(crate) size: Size,
+    /// How many times an animation is shown; 0 is for ever.
+    pub(crate) loop_count: u16,
+    /// What makes the stored image upright.
+    pub(crate) upright: Turn,
+    /// Its ICC profile.
+    pub(crate) icc_profile: Option<Vec<u8>>,
+    /// Its EXIF metadata: a TIFF file.
+    pub(crate) exif: Option<Vec<u8>>,
+}
+
+/// One picture of a file.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Frame {
+    /// Its pixels, of the whole image: what earlier frames left is in it.
+    pub(crate) picture: Picture,
+    /// How long it is shown, in milliseconds; 0 for a still image.
+    pub(crate) delay_ms: u32,
+}
+
+/// Reads the frames of one file.
+pub(crate) trait Decoder {
+    /// What is known of all frames.
+    fn header(&self) -> &Header;
+
+    /// Reads the next frame; `None` behind the last. `shrink_max` is how many times smaller it may be given than it is,
+    /// at both sides alike; a decoder that saves nothing by it gives the size that is stored.
+    fn next_frame(&mut self, shrink_max: u32) -> Result<Option<Frame>, RenderError>;
+}
+
+/// Opens a file that [`probe`](crate::probe()) knows.
+pub(crate) fn open<'a>(
+    bytes: &'a [u8],
+    probe: &Probe,
+    limits: &RenderLimits,
+) -> Result<Box<dyn Decoder + 'a>, RenderError> {
+    match probe.media_type {
+        MediaType::Jpeg => Ok(Box::new(jpeg::JpegDecoder::open(bytes, limits)?)),
+        MediaType::Png => Ok(Box::new(png::PngDecoder::open(bytes, limits)?)),
+        MediaType::WebP => Ok(Box::new(webp::WebPDecoder::open(bytes, limits)?)),
+        MediaType::Gif | MediaType::Avif => {
+            Err(RenderError::Unsupported(probe.media_type.as_str().to_owned()))
+        }
+        MediaType::Svg => Err(RenderError::SvgConversion),
+    }
+}
+
+/// How a picture is written, besides the format.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct EncodeOptions<'a> {
+    /// 1 to 100.
+    pub(crate) quality: u8,
+    /// Whether `quality` was asked for, and is not a default.
+    pub(crate) is_quality_given: bool,
+    /// Whether a quick result is worth more than a small one.
+    pub(crate) is_fast: bool,
+    /// EXIF metadata to write, where the format carries some: a TIFF file.
+    pub(crate) exif: Option<&'a [u8]>,
+}
+
+/// Writes one picture.
+pub(crate) fn encode(
+    picture: &Picture,
+    encoding: Encoding,
+    options: EncodeOptions<'_>,
+) -> Result<Vec<u8>, RenderError> {
+    match encoding {
+        Encoding::Jpeg { progressive } => jpeg::encode(picture, progressive, options),
+        Encoding::Png => png::encode(picture, options),
+        Encoding::WebP => webp::encode(picture, options),
+        Encoding::Gif | Encoding::Avif => {
+            Err(RenderError::Unsupported(encoding.media_type().as_str().to_owned()))
+        }
+    }
+}

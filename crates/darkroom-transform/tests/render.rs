@@ -5,7 +5,7 @@ use darkroom_model::{ImageOptions, Limits, MediaType, RenderLimits};
 use darkroom_transform::{Accepts, RenderRequest, RenderedContent, probe, render};
 
 fn photo(name: &str) -> Vec<u8> {
-    std::fs::read(format!("{}/tests/photos/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    std::fs::read(format!("{}/../../tests/photos/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
 #[test]

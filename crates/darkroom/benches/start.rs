@@ -17,7 +17,7 @@ const WAIT: Duration = Duration::from_secs(20);
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/photos");
 const WAYS: [(&str, &[&str]); 3] = [
     ("dev", &["dev"]),
-    ("dev --seed (3 photographs)", &["dev", "--seed", SEED]),
+    ("dev --seed (5 photographs)", &["dev", "--seed", SEED]),
     ("serve, new folder", &["serve"]),
 ];
 

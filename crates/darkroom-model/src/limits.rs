@@ -86,6 +86,20 @@ pub struct Limits {
     pub shutdown_wait: Duration,
     /// What a rendering may take and give.
     pub render: RenderLimits,
+    /// Processes that render, each one picture at a time. Default 0, which is one a core: pixels keep a core busy, and
+    /// more processes would take memory and make nothing faster.
+    pub render_workers_max: usize,
+    /// Renderings that wait for a process; further ones are refused. Default 256: a page full of pictures that nobody has
+    /// seen yet, and no more than a few cores render within [`Limits::render_wait_max`].
+    pub render_queue_max: usize,
+    /// How long a rendering may wait for a process. Default 10 s: whoever looks at a page has left it by then.
+    pub render_wait_max: Duration,
+    /// How long a rendering may take, from the moment that a process has it. Default 20 s: several times what the largest
+    /// picture that is let in takes, and the end of those that are made to take forever.
+    pub render_time_max: Duration,
+    /// Bytes of memory that a process may take for a rendering beside what it takes when idle. Default 1 GiB: 100 million
+    /// pixels with alpha, twice, and some room.
+    pub render_memory_bytes_max: u64,
 }
 
 /// What one rendering may take and give; a process that renders is told these with its work.
@@ -105,6 +119,9 @@ pub struct RenderLimits {
     pub output_side_max: u32,
     /// Pixels of what is sent, all frames together. Default 100 million (reference: delivery §6).
     pub output_pixels_max: u64,
+    /// Bytes of what is sent. Default 64 MiB: twice what 100 million pixels of a photograph take as JPEG. The server holds
+    /// as many for each process that renders.
+    pub output_bytes_max: u64,
     /// Pixels on a side up to which AVIF is made. Default 1,200 (reference: delivery §4.2): larger ones take seconds.
     pub avif_side_max: u32,
 }
@@ -118,6 +135,7 @@ impl RenderLimits {
         progressive_work_max: 1_000_000_000,
         output_side_max: 12_000,
         output_pixels_max: 100_000_000,
+        output_bytes_max: 64 << 20,
         avif_side_max: 1_200,
     };
 }
@@ -164,6 +182,11 @@ impl Limits {
         draft_life_min: Duration::from_secs(2 * 60),
         draft_life_max: Duration::from_secs(6 * 60 * 60),
         render: RenderLimits::DEFAULT,
+        render_workers_max: 0,
+        render_queue_max: 256,
+        render_wait_max: Duration::from_secs(10),
+        render_time_max: Duration::from_secs(20),
+        render_memory_bytes_max: 1 << 30,
     };
 }
 

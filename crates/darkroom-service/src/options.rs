@@ -16,6 +16,8 @@ pub struct ServiceOptions {
     pub limits: Limits,
     /// Networks that are not public and may be called all the same to fetch files.
     pub allow_private_sources: Vec<Network>,
+    /// The program whose command `render-worker` renders; without one nothing is rendered.
+    pub render_program: Option<PathBuf>,
 }
 
 /// Where the catalog lies.

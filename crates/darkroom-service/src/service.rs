@@ -15,6 +15,7 @@ use crate::fetch::Fetcher;
 use crate::free_space::FreeSpace;
 use crate::options::{CatalogPlace, OpenError, OriginalsPlace, ServiceOptions};
 use crate::originals::Originals;
+use crate::render_workers::{RenderWorkers, RenderWorkersOptions};
 use crate::sweep::Sweeper;
 use crate::tasks::Tasks;
 use crate::upload::{UPLOAD_MEMORY_UNIT, memory_units};
@@ -38,6 +39,7 @@ pub(crate) struct Stores {
     pub(crate) fetches: Semaphore,
     pub(crate) removals: Arc<Semaphore>,
     pub(crate) free_space: FreeSpace,
+    pub(crate) render_workers: RenderWorkers,
     pub(crate) counters: Counters,
     /// Originals of uploads that have not ended: whether a row will name them is not yet decided.
     undecided: Mutex<HashSet<OriginalKey>>,
@@ -73,7 +75,7 @@ impl Service {
         ids: Arc<dyn Ids>,
     ) -> Result<Service, OpenError> {
         let (catalog_clock, catalog_ids) = (Arc::clone(&clock), Arc::clone(&ids));
-        let ServiceOptions { catalog, originals, limits, allow_private_sources } = options;
+        let ServiceOptions { catalog, originals, limits, allow_private_sources, render_program } = options;
         let fetcher = Fetcher::new(allow_private_sources, limits);
         let free_space = match &originals {
             OriginalsPlace::Memory => FreeSpace::default(),
@@ -84,7 +86,8 @@ impl Service {
         let (catalog, originals) =
             tokio::task::spawn_blocking(open).await.map_err(OpenError::Interrupted)??;
         let stores = Stores::new(catalog, originals, fetcher, limits, clock, ids);
-        let stores = Arc::new(Stores { free_space, ..stores });
+        let render_workers = RenderWorkers::new(RenderWorkersOptions::new(render_program, &limits));
+        let stores = Arc::new(Stores { free_space, render_workers, ..stores });
         let sweeper = Some(Sweeper::begin(&stores));
         Ok(Service { stores, sweeper })
     }
@@ -110,6 +113,11 @@ impl Service {
     /// Returns the keys of the catalog.
     pub fn secrets(&self) -> &Secrets {
         self.stores.catalog.secrets()
+    }
+
+    /// Returns the processes that render.
+    pub fn render_workers(&self) -> &RenderWorkers {
+        &self.stores.render_workers
     }
 
     /// Says whether requests can be answered now.
@@ -152,6 +160,7 @@ impl Service {
         }
         self.stores.upload_memory.close();
         self.stores.fetches.close();
+        self.stores.render_workers.close().await;
         self.stores.tasks.close().await;
         self.stores.catalog.close().await;
     }
@@ -178,6 +187,7 @@ impl Stores {
             fetches: Semaphore::new(limits.fetches_max),
             removals: Arc::new(Semaphore::new(REMOVALS_MAX)),
             free_space: FreeSpace::default(),
+            render_workers: RenderWorkers::new(RenderWorkersOptions::new(None, &limits)),
             counters: Counters::default(),
             undecided: Mutex::default(),
             closed: AtomicBool::new(false),

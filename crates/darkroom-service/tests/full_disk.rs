@@ -101,6 +101,7 @@ impl SmallDisk {
             originals: OriginalsPlace::File(originals.clone()),
             limits: Limits { min_free_bytes, ..Limits::default() },
             allow_private_sources: Vec::new(),
+            render_program: None,
         };
         let service = Service::open(options, TestClock::late(), Arc::new(TestIds::default())).await.unwrap();
         service.create_account(account()).await.unwrap();

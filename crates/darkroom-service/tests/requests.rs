@@ -243,6 +243,7 @@ async fn a_folder_keeps_everything_over_a_restart() {
         originals: OriginalsPlace::File(folder.path().join("originals")),
         limits: Limits::default(),
         allow_private_sources: Vec::new(),
+        render_program: None,
     };
     let ids = Arc::new(TestIds::default());
     let open = || Service::open(options(), TestClock::late(), ids.clone());
@@ -277,6 +278,7 @@ async fn stores_that_would_lose_everything_are_refused() {
             originals,
             limits: Limits::default(),
             allow_private_sources: Vec::new(),
+            render_program: None,
         };
         Service::open(options, TestClock::late(), Arc::new(TestIds::default())).await.map(drop)
     };
@@ -297,6 +299,7 @@ async fn uploads_share_the_memory_that_the_limit_allows() {
         originals: OriginalsPlace::Memory,
         limits,
         allow_private_sources: Vec::new(),
+        render_program: None,
     };
     let service = Service::open(options, TestClock::late(), Arc::new(TestIds::default())).await.unwrap();
     let waits = async |bytes| {

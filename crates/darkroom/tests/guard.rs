@@ -52,6 +52,7 @@ async fn fill(data: &Path) {
         originals: OriginalsPlace::Memory,
         limits: Limits::default(),
         allow_private_sources: Vec::new(),
+        render_program: None,
     };
     let service = Service::open(options, Arc::new(SystemClock), Arc::new(RandomIds)).await.unwrap();
     let account = Account {

@@ -89,6 +89,7 @@ pub async fn in_memory_with(clock: Arc<TestClock>) -> (Service, Arc<TestClock>) 
         originals: OriginalsPlace::Memory,
         limits: Limits::default(),
         allow_private_sources: Vec::new(),
+        render_program: None,
     };
     let service =
         Service::open(options, clock.clone(), Arc::new(TestIds::default())).await.expect("it opens");

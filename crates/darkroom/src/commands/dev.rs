@@ -87,6 +87,7 @@ pub fn run(settings: Settings, matches: &ArgMatches) -> ExitCode {
         seed: matches.get_one("seed").cloned(),
         clock: matches.get_one("fixed_clock").copied(),
         ids: matches.get_one("fixed_ids").cloned(),
+        render_program: process::own_program(),
     };
     let command: Vec<&String> = matches.get_many("command").into_iter().flatten().collect();
     process::run(&settings.clone(), serve(settings, options, &command))

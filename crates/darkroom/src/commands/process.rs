@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io::{Write, stderr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -32,6 +33,13 @@ fn raise_open_files_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
+}
+
+/// Returns where this program is, to be executed anew; `None` where the system does not tell.
+pub(super) fn own_program() -> Option<PathBuf> {
+    // What a link to the running program names stays this program when a new one is installed in its place.
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Some(running) } else { std::env::current_exe().ok() }
 }
 
 /// Waits until a server has stopped, which returns how many connections it cut off, or until the process is told to

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ pub struct Overrides {
     pub thresholds: CatalogThresholds,
     /// A service that is open already, instead of one from the settings.
     pub service: Option<Arc<Service>>,
+    /// The program that renders; without one nothing is rendered.
+    pub render_program: Option<PathBuf>,
 }
 
 impl Default for Overrides {
@@ -44,6 +47,7 @@ impl Default for Overrides {
             ids: Arc::new(RandomIds),
             thresholds: CatalogThresholds::default(),
             service: None,
+            render_program: None,
         }
     }
 }
@@ -158,10 +162,13 @@ async fn open(
     folder: &DataFolder,
     overrides: Overrides,
 ) -> Result<(Arc<Service>, FirstAccount), StartError> {
-    let Overrides { clock, ids, thresholds, service } = overrides;
+    let Overrides { clock, ids, thresholds, service, render_program } = overrides;
     let service = match service {
         Some(service) => service,
-        None => Arc::new(open_service(settings, folder, clock, Arc::clone(&ids), thresholds).await?),
+        None => {
+            let ids = Arc::clone(&ids);
+            Arc::new(open_service(settings, folder, clock, ids, thresholds, render_program).await?)
+        }
     };
     let token_path = folder.api_token_file();
     // Whoever pastes the path may be in another folder by then.
@@ -177,6 +184,7 @@ pub(super) async fn open_service(
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     thresholds: CatalogThresholds,
+    render_program: Option<PathBuf>,
 ) -> Result<Service, StartError> {
     let options = ServiceOptions {
         catalog: match settings.catalog {
@@ -189,6 +197,7 @@ pub(super) async fn open_service(
         },
         limits: settings.limits,
         allow_private_sources: settings.allow_private_sources.clone(),
+        render_program,
     };
     let failed = |source| StartError::Open { folder: folder.path().display().to_string(), source };
     Service::open(options, clock, ids).await.map_err(failed)
@@ -201,7 +210,8 @@ pub fn run(settings: Settings) -> ExitCode {
 
 async fn serve_until_told(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut signals = Signals::listen()?;
-    let running = start(settings, Overrides::default()).await?;
+    let overrides = Overrides { render_program: process::own_program(), ..Overrides::default() };
+    let running = start(settings, overrides).await?;
     // Nobody may be there to read it.
     let _ = stderr().write_all(running.announcement.as_bytes());
     signals.next().await;

@@ -35,4 +35,6 @@ pub struct DevOptions {
     pub clock: Option<Timestamp>,
     /// What ids are made from; without it, from chance.
     pub ids: Option<String>,
+    /// The program that renders; without one nothing is rendered.
+    pub render_program: Option<PathBuf>,
 }

@@ -84,6 +84,22 @@ macro_rules! wait {
     };
 }
 
+/// A row whose value is a number in [`RenderLimits`](darkroom_model::RenderLimits), under its name there behind `render_`.
+macro_rules! render_limit {
+    ($field:ident, $key:literal, $default:literal, $what:literal from $min:literal to $max:literal, $help:literal) => {
+        Setting {
+            key: $key,
+            example: $default,
+            has_default: true,
+            extended: None,
+            expected: concat!($what, " from ", $min, " to ", $max),
+            help: $help,
+            secret: false,
+            set: |settings, text| place(&mut settings.limits.render.$field, number(text, $min..=$max)),
+        }
+    };
+}
+
 /// Every setting, in the order in which help and `darkroom.toml` show them.
 pub const SETTINGS: &[Setting] = &[
     Setting {
@@ -405,6 +421,58 @@ pub const SETTINGS: &[Setting] = &[
         draft_life_max, "draft_life_max_seconds", "21600" extended "2592000", 1 to 31536000,
         "How far ahead it may be; Cloudflare allows 6 hours."
     ),
+    limit!(
+        render_workers_max, "0", "a number" from 0 to 1024,
+        "Processes that render, each one picture at a time; 0 is one a core."
+    ),
+    limit!(
+        render_queue_max, "256", "a number" from 0 to 100000,
+        "Renderings that wait for a process; further ones are refused, with 503."
+    ),
+    wait!(
+        render_wait_max, "render_wait_max_seconds", "10", 1 to 3600,
+        "How long a rendering may wait for a process."
+    ),
+    wait!(
+        render_time_max, "render_time_max_seconds", "20", 1 to 3600,
+        "How long a rendering may take; then its process is killed."
+    ),
+    limit!(
+        render_memory_bytes_max, "1073741824", "a number of bytes" from 67108864 to 1099511627776,
+        "Memory that a process may take for a rendering; all processes together take this times their number."
+    ),
+    render_limit!(
+        pixels_max, "render_pixels_max", "100000000", "a number of pixels" from 1 to 10000000000,
+        "Pixels of an image that is rendered, all frames of an animation together."
+    ),
+    render_limit!(
+        side_max, "render_side_max", "16383", "a number of pixels" from 1 to 65535,
+        "Longest side of an image that is rendered."
+    ),
+    render_limit!(
+        animation_pixels_max, "render_animation_pixels_max", "50000000", "a number of pixels" from 1 to 10000000000,
+        "Pixels of an animation, all frames together, above which it is sent as it is."
+    ),
+    render_limit!(
+        progressive_work_max, "render_progressive_work_max", "1000000000", "a number" from 1 to 1000000000000,
+        "Pixels times scans of a progressive JPEG: a decoder goes over all pixels once for each scan."
+    ),
+    render_limit!(
+        output_side_max, "render_output_side_max", "12000", "a number of pixels" from 1 to 65535,
+        "Longest side of what is sent."
+    ),
+    render_limit!(
+        output_pixels_max, "render_output_pixels_max", "100000000", "a number of pixels" from 1 to 10000000000,
+        "Pixels of what is sent, all frames together."
+    ),
+    render_limit!(
+        output_bytes_max, "render_output_bytes_max", "67108864", "a number of bytes" from 1024 to 4294967295,
+        "Bytes of what is sent; the server holds as many for each process that renders."
+    ),
+    render_limit!(
+        avif_side_max, "render_avif_side_max", "1200", "a number of pixels" from 1 to 65535,
+        "Longest side that is made into AVIF; longer ones take seconds."
+    ),
 ];
 
 impl Setting {
@@ -507,10 +575,19 @@ mod tests {
 
     #[test]
     fn every_limit_is_a_setting() {
-        let shown = format!("{:#?}", darkroom_model::Limits::default());
-        let fields = shown.lines().filter_map(|line| line.trim().split_once(':')).map(|(field, _)| field);
-        for field in fields {
-            let known = [field.to_owned(), format!("{field}_seconds")];
+        let fields = |limits: String| -> Vec<String> {
+            let lines = limits.lines().filter_map(|line| line.trim().split_once(':'));
+            lines.map(|(field, _)| field.to_owned()).collect()
+        };
+        let limits = darkroom_model::Limits::default();
+        let of_rendering = fields(format!("{:#?}", limits.render));
+        let mut all = fields(format!("{limits:#?}"));
+        all.retain(|field| field != "render" && !of_rendering.contains(field));
+        all.extend(of_rendering.into_iter().map(|field| format!("render_{field}")));
+        // Limits of uploads with the same names, which were just taken out.
+        all.extend(["pixels_max", "side_max"].map(str::to_owned));
+        for field in all {
+            let known = [field.clone(), format!("{field}_seconds")];
             assert!(known.iter().any(|key| Setting::by_key(key).is_some()), "no row for the limit '{field}'");
         }
     }

@@ -24,7 +24,8 @@ impl Dev {
     }
 
     pub(crate) async fn start_with(options: DevOptions) -> Dev {
-        Dev(start(settings(), options).await.unwrap())
+        let render_program = Some(env!("CARGO_BIN_EXE_darkroom").into());
+        Dev(start(settings(), DevOptions { render_program, ..options }).await.unwrap())
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

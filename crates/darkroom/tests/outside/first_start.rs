@@ -372,6 +372,7 @@ async fn a_crash_between_account_and_token_locks_nobody_out() {
         originals: OriginalsPlace::File(data.originals()),
         limits: Default::default(),
         allow_private_sources: Vec::new(),
+        render_program: None,
     };
     let service = Service::open(options, Arc::new(SystemClock), Arc::new(RandomIds)).await.unwrap();
     let (id, hash) = (AccountId::parse("a").unwrap(), AccountHash::parse("h").unwrap());

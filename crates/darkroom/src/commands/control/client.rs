@@ -103,7 +103,8 @@ fn execute_alone(settings: &Settings, folder: &DataFolder, command: Command) -> 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     runtime.map_err(|error| with_causes(&error))?.block_on(async {
         let (clock, thresholds) = (Arc::new(SystemClock), CatalogThresholds::default());
-        let opened = serve::open_service(settings, folder, clock, Arc::new(RandomIds), thresholds).await;
+        let opened =
+            serve::open_service(settings, folder, clock, Arc::new(RandomIds), thresholds, None).await;
         let service = opened.map_err(|error| with_causes(&error))?;
         let outcome = command.execute(&service, &RandomIds).await;
         service.close().await;

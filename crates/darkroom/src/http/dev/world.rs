@@ -98,6 +98,7 @@ impl Beginning {
             originals: OriginalsPlace::Memory,
             limits: settings.limits,
             allow_private_sources: settings.allow_private_sources.clone(),
+            render_program: options.render_program.clone(),
         };
         let (service_clock, service_ids) = (Arc::clone(&clock), Arc::clone(&ids) as Arc<dyn Ids>);
         let service = Arc::new(Service::open(stores, service_clock, service_ids).await?);

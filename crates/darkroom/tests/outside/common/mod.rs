@@ -85,6 +85,7 @@ impl TestServer {
         let overrides = Overrides {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             thresholds: CatalogThresholds::tiny(),
+            render_program: Some(env!("CARGO_BIN_EXE_darkroom").into()),
             ..Overrides::default()
         };
         let running = start(settings, overrides).await.unwrap();

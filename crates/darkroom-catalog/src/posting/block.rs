@@ -180,6 +180,29 @@ mod tests {
     }
 
     #[test]
+    fn a_block_may_be_full_to_the_byte() {
+        let entry = [(0, Container::from_ascending(vec![7]))];
+        let block_bytes = |terms: usize| 2 + terms * (20 + 14);
+        for (bytes, expected) in [(block_bytes(2), vec![2, 1]), (block_bytes(2) - 1, vec![1, 1, 1])] {
+            let mut writer = BlockWriter::new(BlockSize { bytes, large_places: 2 });
+            (0..3).for_each(|term| writer.push(Term(term), &entry));
+            let lengths: Vec<usize> = writer.finish().iter().map(|(_, block)| block.len()).collect();
+            assert_eq!(lengths, expected.into_iter().map(block_bytes).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_posting_tells_how_many_places_there_are() {
+        let mut writer = BlockWriter::new(BlockSize { bytes: 4080, large_places: 3 });
+        let container = |places: u16| Container::from_ascending((0..places).collect());
+        writer.push(Term(1), &[(0, container(2)), (1, container(3))]);
+        let (_, block) = &writer.finish()[0];
+        let lengths: Vec<usize> =
+            find(block, Term(1)).unwrap().iter().map(|(_, posting)| posting.len()).collect();
+        assert_eq!(lengths, [2, 3]);
+    }
+
+    #[test]
     fn blocks_keep_to_their_size() {
         let mut writer = BlockWriter::new(BlockSize::default());
         for term in 0..10_000 {

@@ -125,12 +125,11 @@ pub(crate) fn scan(bytes: &[u8], range: &NumberRange, candidates: Option<&Contai
     let set = Container::from_bytes(reader.take(set_length)?)?;
     let values = reader.take(value_count.checked_mul(Number::BYTES)?)?.as_chunks::<{ Number::BYTES }>().0;
     let packed = reader.bytes;
-    if set.len() != place_count || bits > 16 || packed.len() < (place_count * bits as usize).div_ceil(8) {
+    if set.len() != place_count || bits > 16 || packed.len() != (place_count * bits as usize).div_ceil(8) {
         return None;
     }
-    let value = |index: usize| Number::from_bytes(values[index]);
-    let first = partition_point(value_count, |index| range.is_below(value(index)));
-    let end = partition_point(value_count, |index| range.is_within_upper(value(index)));
+    let first = values.partition_point(|value| range.is_below(Number::from_bytes(*value)));
+    let end = values.partition_point(|value| range.is_within_upper(Number::from_bytes(*value)));
     if first >= end {
         return Some(Container::default());
     }
@@ -141,8 +140,8 @@ pub(crate) fn scan(bytes: &[u8], range: &NumberRange, candidates: Option<&Contai
     let rank = |index: usize| {
         // A rank has at most 16 bits and so lies in at most three bytes.
         let bit = index * bits as usize;
-        let byte = |offset: usize| u32::from(packed.get(bit / 8 + offset).copied().unwrap_or(0));
-        ((byte(0) | byte(1) << 8 | byte(2) << 16) >> (bit % 8) & mask) as usize
+        let byte = |offset: usize| packed.get(bit / 8 + offset).copied().unwrap_or(0);
+        (u32::from_le_bytes([byte(0), byte(1), byte(2), 0]) >> (bit % 8) & mask) as usize
     };
     let passes = |index: usize| (first..end).contains(&rank(index));
     let matching = match candidates {
@@ -153,15 +152,6 @@ pub(crate) fn scan(bytes: &[u8], range: &NumberRange, candidates: Option<&Contai
         }
     };
     Some(Container::from_ascending(matching))
-}
-
-fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, count);
-    while low < high {
-        let middle = low.midpoint(high);
-        if is_before(middle) { low = middle + 1 } else { high = middle }
-    }
-    low
 }
 
 #[cfg(test)]
@@ -242,6 +232,26 @@ mod tests {
             upper.narrow(range(Bound::Unbounded, second));
             assert_eq!(upper.upper, Excluded(five));
         }
+    }
+
+    #[test]
+    fn what_is_no_column_is_refused() {
+        // Two places of one value: the ranks take no bits, and the bytes end with the value.
+        let column = write(&[(1, number(1)), (2, number(1))]);
+        let with = |index: usize, byte: u8, ranks: &[u8]| {
+            let mut bytes = column.clone();
+            bytes[index] = byte;
+            bytes.extend(ranks);
+            scan(&bytes, &ALL, None)
+        };
+        const PLACES: usize = 3;
+        const BITS: usize = 8;
+        assert_eq!(with(BITS, 0, &[]), Some(Container::from_ascending(vec![1, 2])));
+        assert_eq!(with(PLACES, 1, &[]), None, "fewer places than the set has");
+        assert_eq!(with(BITS, 17, &[0; 5]), None, "a rank wider than a place");
+        assert_eq!(with(BITS, 16, &[0; 4]), Some(Container::from_ascending(vec![1, 2])));
+        assert_eq!(with(BITS, 16, &[0; 3]), None, "ranks cut off");
+        assert_eq!(with(BITS, 16, &[0; 5]), None, "bytes after the ranks");
     }
 
     #[test]

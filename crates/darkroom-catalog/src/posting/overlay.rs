@@ -304,6 +304,28 @@ mod tests {
         assert!(with_term(&overlay, 1).is_empty());
         overlay.apply(Change::Delete(2));
         assert_eq!((overlay.bytes(), overlay.masks.count(0..u64::MAX)), (0, 0));
+        assert!(overlay.tail.terms.is_empty() && overlay.tail.numbers.is_empty());
+    }
+
+    #[test]
+    fn a_layer_takes_bytes_for_its_images_and_their_terms() {
+        let one_term = terms(1, "5");
+        let three_terms = ImageTerms { terms: vec![Term(1), Term(2), Term(3)], ..one_term.clone() };
+        let (small, large) = (IMAGE_BYTES + 2 * TERM_BYTES, IMAGE_BYTES + 4 * TERM_BYTES);
+        let mut overlay = empty();
+        overlay.apply(Change::Insert(1, three_terms.clone()));
+        overlay.apply(Change::Insert(2, three_terms));
+        overlay.apply(Change::Insert(3, one_term.clone()));
+        assert_eq!(overlay.tail().bytes(), 2 * large + small);
+        overlay.apply(Change::Delete(2));
+        assert_eq!(overlay.tail().bytes(), large + small);
+        overlay.freeze(1..4);
+        overlay.apply(Change::Edit(1, one_term.clone()));
+        overlay.apply(Change::Edit(3, one_term.clone()));
+        overlay.apply(Change::Insert(4, one_term));
+        assert_eq!((overlay.tail().bytes(), overlay.edits().bytes()), (small, 2 * small));
+        assert_eq!((overlay.tail().len(), overlay.edits().len()), (1, 2));
+        assert_eq!(overlay.bytes(), (large + small) + small + 2 * small);
     }
 
     #[test]
@@ -325,6 +347,7 @@ mod tests {
         assert_eq!((with_term(&overlay, 1), with_term(&overlay, 2)), (vec![5], vec![3]));
         let view = overlay.view(&[]);
         assert_eq!(view.masks.range(0..10).collect::<Vec<_>>(), [3, 4]);
+        assert_eq!([1..3, 1..4, 1..5].map(|range| overlay.masked(range)), [0, 1, 2]);
         assert!(overlay.frozen.is_none());
     }
 }

@@ -129,11 +129,22 @@ mod tests {
             hasher.creator(Some("a")),
             Term(hasher.numeric_field("a").0),
             TermHasher::new([8; 32]).creator(None),
+            TermHasher::new([8; 32]).everything(),
         ];
         assert_eq!(hasher.field("a", number("5")), hasher.field("a", number("5.0")));
         let count = terms.len();
         terms.sort();
         terms.dedup();
         assert_eq!(terms.len(), count);
+    }
+    #[test]
+    fn a_term_has_the_bits_that_count() {
+        let highest_bit = |hasher: TermHasher| {
+            let terms = (0..64).map(|i| hasher.creator(Some(&i.to_string())).0);
+            128 - terms.fold(0, |all, term| all | term).leading_zeros()
+        };
+        let hasher = TermHasher::new([7; 32]);
+        assert_eq!(highest_bit(hasher.clone()), 128);
+        assert_eq!(highest_bit(hasher.with_bits(5)), 5);
     }
 }

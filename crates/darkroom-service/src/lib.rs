@@ -39,6 +39,9 @@ mod tasks;
 mod upload;
 
 pub use darkroom_catalog::{LmdbOptions as CatalogThresholds, Page, PageWork};
+pub use darkroom_transform::{
+    Accepts, RenderError, RenderRequest, RenderTimes, Rendered, RenderedContent, RenderedFacts,
+};
 
 pub use data_folder::{DataFolder, DataFolderError};
 pub use deliver::{DeliverError, Delivery, RenderingAsked};
@@ -47,7 +50,10 @@ pub use error::ServiceError;
 pub use fetch::FetchError;
 pub use list::{Listing, NumberedListing};
 pub use options::{CatalogPlace, OpenError, OriginalsPlace, ServiceOptions};
-pub use render_workers::{RenderFailure, RenderPlace, RenderWorkers, RenderWorkersOptions};
+pub use render_workers::{
+    RenderFailure, RenderPlace, RenderReadings, RenderWorkers, RenderWorkersOptions, SPAN_SECONDS,
+    SpanReading, render_worker,
+};
 pub use service::Service;
 pub use sweep::Swept;
 pub use upload::{Upload, UploadPermit};

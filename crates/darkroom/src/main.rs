@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     let environment = std::env::vars_os();
     let outcome = match words.as_slice() {
         ["config", "print"] => settings::explain(flags, environment).map(commands::config::print),
+        ["render-worker"] => Ok(commands::render_worker::run(below(&matches, "render-worker"))),
         ["health"] => settings::load(flags, environment).map(|settings| commands::health::run(&settings)),
         ["account", ..] => settings::load(flags, environment)
             .map(|settings| commands::account::run(&settings, below(&matches, "account"))),
@@ -53,6 +54,7 @@ fn command() -> Command {
         .subcommand(commands::dev::usage())
         .subcommand(commands::account::usage())
         .subcommand(commands::token::usage())
+        .subcommand(commands::render_worker::usage())
         .subcommand(
             Command::new("config").about("Looks at settings.").subcommand(print).subcommand_required(true),
         )

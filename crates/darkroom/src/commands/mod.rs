@@ -10,6 +10,7 @@ mod first_start;
 pub mod health;
 mod new_names;
 mod process;
+pub mod render_worker;
 pub mod serve;
 pub mod token;
 mod token_file;

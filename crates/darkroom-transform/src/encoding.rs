@@ -60,14 +60,21 @@ pub(crate) fn choose(request: &RenderRequest, facts: Facts) -> (Encoding, Option
     let small_enough = facts.output.width.max(facts.output.height) <= request.limits.avif_side_max;
     let too_large = (!small_enough).then_some(TOO_LARGE_FOR_AVIF);
     if request.options.fast_compression {
-        return (jpeg_or_png(facts), None);
+        let encoding = if facts.is_opaque { Encoding::Jpeg { progressive: false } } else { Encoding::Png };
+        return (encoding, None);
     }
     match format {
         OutputFormat::Avif if small_enough => (Encoding::Avif, None),
         OutputFormat::Avif => (Encoding::WebP, too_large),
         OutputFormat::Auto if accepts.avif && small_enough => (Encoding::Avif, None),
         OutputFormat::Auto if accepts.webp => (Encoding::WebP, too_large.filter(|_| accepts.avif)),
-        OutputFormat::Auto if facts.source == MediaType::Png => (Encoding::Png, None),
+        // The original format; but one that all take, and that suits.
+        OutputFormat::Auto if facts.source == MediaType::Png => {
+            (Encoding::Png, too_large.filter(|_| accepts.avif))
+        }
+        OutputFormat::Auto if facts.source == MediaType::Gif => {
+            (Encoding::Gif, too_large.filter(|_| accepts.avif))
+        }
         OutputFormat::Auto => (jpeg_or_png(facts), too_large.filter(|_| accepts.avif)),
         OutputFormat::WebP => (Encoding::WebP, None),
         OutputFormat::PngForce => (Encoding::Png, None),

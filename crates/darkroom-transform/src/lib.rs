@@ -7,6 +7,7 @@
 //! [`render()`] makes of a file what a [`RenderRequest`] asks for. What a stranger's bytes can do to it, a process of its
 //! own has to hold: no decoder has a limit of time.
 
+mod animation;
 mod codecs;
 mod encoding;
 mod error;
@@ -18,6 +19,7 @@ mod render;
 mod request;
 mod steps;
 
+pub use animation::is_sent_untransformed;
 pub use error::RenderError;
 pub use probe::{Probe, ProbeError, probe};
 pub use render::render;

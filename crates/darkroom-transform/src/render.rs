@@ -1,15 +1,19 @@
 //! From the bytes of a file to those of a rendering.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use darkroom_model::Limits;
+use darkroom_model::image_options::OutputFormat;
+use darkroom_model::{Limits, MediaType, RenderLimits};
 
-use crate::codecs::{self, Decoder, EncodeOptions};
+use crate::codecs::{self, AnimationEncoder, Decoder, EncodeOptions, Frame};
 use crate::encoding::{self, Facts};
 use crate::geometry::{self, Geometry};
 use crate::picture::Picture;
+use crate::plan::Size;
+use crate::probe::{Probe, ProbeError};
 use crate::request::{RenderRequest, RenderTimes, Rendered, RenderedContent, RenderedFacts};
-use crate::{RenderError, probe, steps};
+use crate::{RenderError, animation, probe, steps};
 
 /// Quality where none is asked for (reference: delivery §4.3).
 const QUALITY: u8 = 85;
@@ -18,18 +22,48 @@ const QUALITY: u8 = 85;
 ///
 /// Reads no clock but to tell how long it took; the same bytes and request make the same bytes.
 pub fn render(source: &[u8], request: &RenderRequest) -> Result<Rendered, RenderError> {
-    let limits = Limits {
-        pixels_max: request.limits.pixels_max,
-        side_max: request.limits.side_max,
-        ..Limits::default()
-    };
-    let probe = probe(source, &limits)?;
-    let began = Instant::now();
-    let mut decoder = codecs::open(source, &probe, &request.limits)?;
+    // No decoder is meant to panic, and fuzzing looks for where one does. Until it is found, a stranger's file costs an
+    // error and not the process. Nothing that is seen afterwards was touched before.
+    let rendered = catch_unwind(AssertUnwindSafe(|| render_guarded(source, request)));
+    rendered.unwrap_or_else(|_| Err(RenderError::damaged("a codec gave up on it")))
+}
+
+fn render_guarded(source: &[u8], request: &RenderRequest) -> Result<Rendered, RenderError> {
+    let probe = look_at(source, request)?;
+    if animation::is_sent_untransformed(&probe, request) {
+        return Ok(unchanged(source, &probe));
+    }
+    match request.options.format {
+        OutputFormat::Json => describe(source, &probe, request),
+        OutputFormat::Svg if probe.media_type != MediaType::Svg => Err(RenderError::SvgConversion),
+        _ if animation::is_kept(&probe, request) => render_animation(source, &probe, request),
+        _ => render_still(source, &probe, request),
+    }
+}
+
+/// Says what a file is. Frames that are not asked for do not count against it.
+fn look_at(source: &[u8], request: &RenderRequest) -> Result<Probe, RenderError> {
+    let RenderLimits { pixels_max, side_max, .. } = request.limits;
+    let limits = Limits { pixels_max, side_max, ..Limits::default() };
+    match probe(source, &limits) {
+        Err(ProbeError::AnimationTooLarge) => {
+            let probe = probe(source, &Limits { pixels_max: u64::MAX, ..limits })?;
+            if !animation::is_kept(&probe, request) {
+                return Ok(probe);
+            }
+            let Probe { width, height, frames, .. } = probe;
+            Err(RenderError::AnimationTooLarge { width, height, frames, pixels_max })
+        }
+        probed => Ok(probed?),
+    }
+}
+
+fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Rendered, RenderError> {
+    let mut watch = Stopwatch::start();
+    let mut decoder = codecs::open(source, probe, &request.limits)?;
     let geometry = plan(&*decoder, request)?;
-    let frame = decoder.next_frame(shrink(&geometry))?;
-    let frame = frame.ok_or_else(|| RenderError::damaged("the file has no picture"))?;
-    let decoded = Instant::now();
+    let frame = first_frame(&mut *decoder, &geometry)?;
+    watch.times.decode = watch.lap();
     let picture = develop(frame.picture, decoder.header().size, &geometry, request)?;
     let facts = Facts {
         source: probe.media_type,
@@ -38,7 +72,7 @@ pub fn render(source: &[u8], request: &RenderRequest) -> Result<Rendered, Render
         is_opaque: picture.is_opaque(),
     };
     let (encoding, warning) = encoding::choose(request, facts);
-    let stepped = Instant::now();
+    watch.times.steps = watch.lap();
     let options = EncodeOptions {
         quality: request.options.quality.unwrap_or(QUALITY),
         is_quality_given: request.options.quality.is_some(),
@@ -46,20 +80,126 @@ pub fn render(source: &[u8], request: &RenderRequest) -> Result<Rendered, Render
         exif: None,
     };
     let bytes = codecs::encode(&picture, encoding, options)?;
-    let encoded = Instant::now();
-    let micros = |from: Instant, to: Instant| u64::try_from((to - from).as_micros()).unwrap_or(u64::MAX);
+    watch.times.encode = watch.lap();
     let facts = RenderedFacts {
         content: RenderedContent::Image(encoding.media_type()),
         width: picture.size.width,
         height: picture.size.height,
         warnings: warning.into_iter().map(str::to_owned).collect(),
-        times: RenderTimes {
-            decode: micros(began, decoded),
-            steps: micros(decoded, stepped),
-            encode: micros(stepped, encoded),
-        },
+        times: watch.times,
     };
     Ok(Rendered { facts, bytes })
+}
+
+/// Renders one frame after the other: of each, the pixels are gone before the next ones come.
+fn render_animation(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Rendered, RenderError> {
+    let mut watch = Stopwatch::start();
+    let mut decoder = codecs::open(source, probe, &request.limits)?;
+    let geometry = plan(&*decoder, request)?;
+    let output = geometry.plan.output;
+    let pixels = u64::from(output.width) * u64::from(output.height);
+    if pixels.saturating_mul(probe.frames.into()) > request.limits.output_pixels_max {
+        return Err(RenderError::enlarged_too_much(output, request.limits.output_side_max));
+    }
+    let facts = Facts { source: probe.media_type, output, is_animated: true, is_opaque: false };
+    let (encoding, warning) = encoding::choose(request, facts);
+    let quality = request.options.quality.unwrap_or(QUALITY);
+    let stored = decoder.header().size;
+    let mut frame = first_frame(&mut *decoder, &geometry)?;
+    let mut encoder: Option<(Size, AnimationEncoder)> = None;
+    loop {
+        watch.times.decode += watch.lap();
+        let picture = develop(frame.picture, stored, &geometry, request)?;
+        watch.times.steps += watch.lap();
+        let (_, encoder) = match &mut encoder {
+            Some(encoder) => encoder,
+            None => {
+                let loop_count = decoder.header().loop_count;
+                let begun = AnimationEncoder::new(encoding, picture.size, loop_count, quality)?;
+                encoder.insert((picture.size, begun))
+            }
+        };
+        encoder.add(&picture, frame.delay_ms)?;
+        watch.times.encode += watch.lap();
+        let Some(next) = decoder.next_frame(1)? else { break };
+        frame = next;
+    }
+    watch.times.decode += watch.lap();
+    let (size, bytes) = match encoder {
+        Some((size, encoder)) => (size, encoder.finish()?),
+        None => return Err(RenderError::encoding("the animation has no frame")),
+    };
+    watch.times.encode += watch.lap();
+    let facts = RenderedFacts {
+        content: RenderedContent::Image(encoding.media_type()),
+        width: size.width,
+        height: size.height,
+        warnings: warning.into_iter().map(str::to_owned).collect(),
+        times: watch.times,
+    };
+    Ok(Rendered { facts, bytes })
+}
+
+fn first_frame(decoder: &mut dyn Decoder, geometry: &Geometry) -> Result<Frame, RenderError> {
+    let frame = decoder.next_frame(shrink(geometry))?;
+    frame.ok_or_else(|| RenderError::damaged("the file has no picture"))
+}
+
+/// Describes a rendering instead of making it (reference: delivery §4.4).
+fn describe(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Rendered, RenderError> {
+    let original = Size { width: probe.width, height: probe.height };
+    let is_svg = probe.media_type == MediaType::Svg;
+    let size = match is_svg || animation::is_left_alone(probe, request) {
+        true => original,
+        false => plan(&*codecs::open(source, probe, &request.limits)?, request)?.plan.output,
+    };
+    let (length, media_type) = (source.len(), probe.media_type.as_str());
+    let sides = |Size { width, height }| format!(r#""width":{width},"height":{height},"#);
+    // An SVG need not say how large it is.
+    let sides = |size: Size| if size.width > 0 && size.height > 0 { sides(size) } else { String::new() };
+    let json = format!(
+        r#"{{{}"original":{{"file_size":{length},{}"format":"{media_type}"}}}}"#,
+        sides(size),
+        sides(original)
+    );
+    let facts = facts_of(RenderedContent::Json, size);
+    Ok(Rendered { facts, bytes: json.into_bytes() })
+}
+
+/// The file as it is.
+fn unchanged(source: &[u8], probe: &Probe) -> Rendered {
+    let size = Size { width: probe.width, height: probe.height };
+    Rendered { facts: facts_of(RenderedContent::Image(probe.media_type), size), bytes: source.to_vec() }
+}
+
+/// Facts of what took no work.
+fn facts_of(content: RenderedContent, size: Size) -> RenderedFacts {
+    RenderedFacts {
+        content,
+        width: size.width,
+        height: size.height,
+        warnings: Vec::new(),
+        times: RenderTimes::default(),
+    }
+}
+
+/// Tells where the time goes.
+struct Stopwatch {
+    times: RenderTimes,
+    since: Instant,
+}
+
+impl Stopwatch {
+    fn start() -> Stopwatch {
+        Stopwatch { times: RenderTimes::default(), since: Instant::now() }
+    }
+
+    /// Returns the microseconds since the last call.
+    fn lap(&mut self) -> u64 {
+        let now = Instant::now();
+        let since = std::mem::replace(&mut self.since, now);
+        u64::try_from((now - since).as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Works out where each pixel comes from, and refuses what would become too large.
@@ -88,7 +228,7 @@ fn shrink(geometry: &Geometry) -> u32 {
 /// Does every step, in the order of the reference (delivery §5.1).
 fn develop(
     picture: Picture,
-    stored: crate::plan::Size,
+    stored: Size,
     geometry: &Geometry,
     _request: &RenderRequest,
 ) -> Result<Picture, RenderError> {

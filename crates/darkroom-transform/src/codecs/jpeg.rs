@@ -16,6 +16,8 @@ const SCANS_MAX: usize = 100;
 pub(super) struct JpegDecoder<'a> {
     header: Header,
     reader: Option<Reader<'a>>,
+    /// Whether CMYK is stored as Adobe does, as what is left of the paper.
+    is_inverted: bool,
 }
 
 impl<'a> JpegDecoder<'a> {
@@ -28,6 +30,12 @@ impl<'a> JpegDecoder<'a> {
             max_memory: None,
         };
         let mut reader = Reader::new_with_limits(bytes, decode_limits).map_err(decode_error)?;
+        let pixels = u64::from(reader.header().width) * u64::from(reader.header().height);
+        let scans_max = limits.progressive_work_max / pixels.max(1);
+        if reader.header().is_progressive && scans_max < SCANS_MAX as u64 {
+            let decode_limits = DecodeLimits { max_scans: scans_max as usize, ..decode_limits };
+            reader = Reader::new_with_limits(bytes, decode_limits).map_err(decode_error)?;
+        }
         // As browsers show what is cut off: the part that is there.
         reader.set_lenient(true);
         let frame = reader.header();
@@ -37,7 +45,7 @@ impl<'a> JpegDecoder<'a> {
             exif: reader.exif_data().map(<[u8]>::to_vec),
             ..Header::default()
         };
-        Ok(JpegDecoder { header, reader: Some(reader) })
+        Ok(JpegDecoder { header, reader: Some(reader), is_inverted: is_adobe(bytes) })
     }
 }
 
@@ -55,12 +63,34 @@ impl Decoder for JpegDecoder<'_> {
         reader.set_output_format(if layout == Layout::Cmyk { PixelFormat::Cmyk } else { PixelFormat::Rgb });
         let shrink = [8, 4, 2].into_iter().find(|shrink| *shrink <= shrink_max).unwrap_or(1);
         reader.set_scale(ScalingFactor::try_new(1, shrink).map_err(decode_error)?);
-        let image = reader.decode_image().map_err(decode_error)?;
+        let mut image = reader.decode_image().map_err(decode_error)?;
+        if layout == Layout::Cmyk && self.is_inverted {
+            image.data.iter_mut().for_each(|ink| *ink = 255 - *ink);
+        }
         let size = Size { width: image.width as u32, height: image.height as u32 };
         let picture = Picture::new(size, layout, image.data);
         let picture =
             picture.ok_or_else(|| RenderError::damaged("the JPEG has fewer pixels than it says"))?;
         Ok(Some(Frame { picture, delay_ms: 0 }))
+    }
+}
+
+/// Says whether the file has Adobe's segment before its first scan.
+fn is_adobe(bytes: &[u8]) -> bool {
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    loop {
+        match rest {
+            [0xff, 0xff, ..] => rest = &rest[1..],
+            [0xff, 0xda, ..] => return false,
+            [0xff, marker, high, low, data @ ..] => {
+                if *marker == 0xee && data.starts_with(b"Adobe") {
+                    return true;
+                }
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                rest = rest.get(2 + length.max(2)..).unwrap_or_default();
+            }
+            _ => return false,
+        }
     }
 }
 
@@ -74,8 +104,10 @@ pub(super) fn encode(
         Layout::Rgba => PixelFormat::Rgbx,
         Layout::Cmyk => PixelFormat::Cmyk,
     };
+    let on_white = if picture.is_opaque() { None } else { Some(on_white(picture)) };
+    let bytes = on_white.as_deref().unwrap_or(&picture.bytes);
     let (width, height) = (picture.size.width as usize, picture.size.height as usize);
-    let mut encoder = Encoder::new(&picture.bytes, width, height, format)
+    let mut encoder = Encoder::new(bytes, width, height, format)
         .quality(options.quality)
         .subsampling(Subsampling::S420)
         .progressive(progressive);
@@ -83,6 +115,16 @@ pub(super) fn encode(
         encoder = encoder.exif_data(exif);
     }
     encoder.encode().map_err(RenderError::encoding)
+}
+
+/// Lays RGBA on white paper: the format has no opacity, and a JPEG was asked for by name.
+fn on_white(picture: &Picture) -> Vec<u8> {
+    let over = |color: u8, alpha: u8| {
+        let (color, alpha) = (u32::from(color), u32::from(alpha));
+        ((color * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    };
+    let pixels = picture.bytes.chunks_exact(4);
+    pixels.flat_map(|pixel| [0, 1, 2, 3].map(|at| over(pixel[at.min(2)], pixel[3]))).collect()
 }
 
 fn decode_error(error: JpegError) -> RenderError {

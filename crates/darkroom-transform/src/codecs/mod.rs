@@ -2,7 +2,11 @@
 //!
 //! What strangers uploaded is read by Rust only; C may write what we made.
 
+mod canvas;
+mod gif;
 mod jpeg;
+mod libwebp;
+mod palette;
 mod png;
 mod webp;
 
@@ -59,9 +63,8 @@ pub(crate) fn open<'a>(
         MediaType::Jpeg => Ok(Box::new(jpeg::JpegDecoder::open(bytes, limits)?)),
         MediaType::Png => Ok(Box::new(png::PngDecoder::open(bytes, limits)?)),
         MediaType::WebP => Ok(Box::new(webp::WebPDecoder::open(bytes, limits)?)),
-        MediaType::Gif | MediaType::Avif => {
-            Err(RenderError::Unsupported(probe.media_type.as_str().to_owned()))
-        }
+        MediaType::Gif => Ok(Box::new(gif::GifDecoder::open(bytes, limits)?)),
+        MediaType::Avif => Err(RenderError::Unsupported(probe.media_type.as_str().to_owned())),
         MediaType::Svg => Err(RenderError::SvgConversion),
     }
 }
@@ -89,8 +92,47 @@ pub(crate) fn encode(
         Encoding::Jpeg { progressive } => jpeg::encode(picture, progressive, options),
         Encoding::Png => png::encode(picture, options),
         Encoding::WebP => webp::encode(picture, options),
-        Encoding::Gif | Encoding::Avif => {
-            Err(RenderError::Unsupported(encoding.media_type().as_str().to_owned()))
+        Encoding::Gif => gif::encode(picture),
+        Encoding::Avif => Err(RenderError::Unsupported(encoding.media_type().as_str().to_owned())),
+    }
+}
+
+/// Writes an animation, one frame after the other.
+pub(crate) enum AnimationEncoder {
+    Gif(gif::Animation),
+    WebP(libwebp::Animation),
+}
+
+impl AnimationEncoder {
+    /// Begins an animation that is shown `loop_count` times; 0 is for ever.
+    pub(crate) fn new(
+        encoding: Encoding,
+        size: Size,
+        loop_count: u16,
+        quality: u8,
+    ) -> Result<AnimationEncoder, RenderError> {
+        match encoding {
+            Encoding::Gif => gif::Animation::new(size, loop_count).map(AnimationEncoder::Gif),
+            Encoding::WebP => libwebp::Animation::new(size, loop_count, quality).map(AnimationEncoder::WebP),
+            Encoding::Jpeg { .. } | Encoding::Png | Encoding::Avif => {
+                Err(RenderError::encoding("the format has no animations here"))
+            }
+        }
+    }
+
+    /// Adds a frame, which must have the animation's size.
+    pub(crate) fn add(&mut self, picture: &Picture, delay_ms: u32) -> Result<(), RenderError> {
+        match self {
+            AnimationEncoder::Gif(animation) => animation.add(picture, delay_ms),
+            AnimationEncoder::WebP(animation) => animation.add(picture, delay_ms),
+        }
+    }
+
+    /// Returns the file.
+    pub(crate) fn finish(self) -> Result<Vec<u8>, RenderError> {
+        match self {
+            AnimationEncoder::Gif(animation) => animation.finish(),
+            AnimationEncoder::WebP(animation) => animation.finish(),
         }
     }
 }

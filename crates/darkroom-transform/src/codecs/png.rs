@@ -5,6 +5,7 @@ use std::io::Cursor;
 use darkroom_model::RenderLimits;
 use png::{BitDepth, ColorType, DecodingError, Transformations};
 
+use super::palette::{self, Indexed};
 use super::{Decoder, EncodeOptions, Frame, Header};
 use crate::RenderError;
 use crate::picture::{Layout, Picture};
@@ -67,16 +68,42 @@ impl Decoder for PngDecoder<'_> {
 }
 
 pub(super) fn encode(picture: &Picture, options: EncodeOptions<'_>) -> Result<Vec<u8>, RenderError> {
+    // Higher levels take ten times as long, and photographs do not become smaller.
+    let compression = if options.is_fast { png::Compression::Fastest } else { png::Compression::Fast };
+    let indexed = if options.is_quality_given { indexed(picture)? } else { None };
+    let color = match (&indexed, picture.layout) {
+        (Some(_), _) => ColorType::Indexed,
+        (None, Layout::Rgb) => ColorType::Rgb,
+        (None, Layout::Rgba) => ColorType::Rgba,
+        (None, Layout::Cmyk) => return Err(RenderError::encoding("a PNG cannot be CMYK")),
+    };
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, picture.size.width, picture.size.height);
-    encoder.set_color(if picture.layout == Layout::Rgba { ColorType::Rgba } else { ColorType::Rgb });
+    encoder.set_color(color);
     encoder.set_depth(BitDepth::Eight);
-    // Higher levels take ten times as long, and photographs do not become smaller.
-    encoder.set_compression(if options.is_fast { png::Compression::Fastest } else { png::Compression::Fast });
+    encoder.set_compression(compression);
+    if let Some(indexed) = &indexed {
+        encoder.set_palette(indexed.colors());
+        if indexed.palette.iter().any(|color| color[3] < 255) {
+            encoder.set_trns(indexed.palette.iter().map(|color| color[3]).collect::<Vec<_>>());
+        }
+    }
     let mut writer = encoder.write_header().map_err(RenderError::encoding)?;
-    writer.write_image_data(&picture.bytes).map_err(RenderError::encoding)?;
+    let pixels = indexed.as_ref().map_or(&picture.bytes, |indexed| &indexed.indices);
+    writer.write_image_data(pixels).map_err(RenderError::encoding)?;
     writer.finish().map_err(RenderError::encoding)?;
     Ok(out)
+}
+
+/// Returns the picture in 256 colours, which a quality that is asked for allows (reference: delivery §4.3); `None` where
+/// soft edges would be lost.
+fn indexed(picture: &Picture) -> Result<Option<Indexed>, RenderError> {
+    if let Some(indexed) = palette::exact(picture) {
+        return Ok(Some(indexed));
+    }
+    let is_soft = picture.layout == Layout::Rgba
+        && picture.bytes.chunks_exact(4).any(|pixel| !matches!(pixel[3], 0 | 255));
+    if is_soft { Ok(None) } else { palette::reduced(picture).map(Some) }
 }
 
 fn decode_error(error: DecodingError) -> RenderError {

@@ -10,7 +10,7 @@ mod jpeg;
 mod png;
 mod svg;
 mod view;
-mod webp;
+pub(crate) mod webp;
 
 use darkroom_model::{Limits, MediaType};
 

@@ -2,6 +2,7 @@
 
 use super::view::View;
 use super::{ProbeError, Shape};
+use crate::plan::{Rect, Size};
 
 const CUT_OFF: ProbeError = ProbeError::Damaged("the WebP is shorter than it declares");
 const WRONG_FRAME: ProbeError = ProbeError::Damaged("a frame of the WebP is wrong");
@@ -68,6 +69,42 @@ fn check_frame(data: View<'_>, canvas: (u32, u32)) -> Result<(), ProbeError> {
         }
     }
     Err(WRONG_FRAME)
+}
+
+/// One frame of an animation, as its file describes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame<'a> {
+    /// Where it lies.
+    pub(crate) area: Rect,
+    pub(crate) delay_ms: u32,
+    /// Whether what is beneath shines through.
+    pub(crate) blends: bool,
+    /// Whether its part of the canvas becomes transparent afterwards.
+    pub(crate) is_cleared: bool,
+    /// Chunks: opacity if apart, then the picture.
+    pub(crate) chunks: &'a [u8],
+}
+
+/// Returns the frames of a file that [`walk`] has passed, the first one first.
+pub(crate) fn frames(bytes: &[u8]) -> impl Iterator<Item = Frame<'_>> {
+    let view = View::new(bytes);
+    let length = view.u32_le(4).map_or(0, u64::from);
+    let chunks = view.part(8, length).and_then(|riff| riff.from(4));
+    let chunks = chunks.map(|view| Chunks { view, at: 0 });
+    let chunks = chunks.into_iter().flatten().map_while(Result::ok);
+    chunks.filter(|chunk| chunk.kind == *b"ANMF").filter_map(|chunk| frame(chunk.data))
+}
+
+fn frame(data: View<'_>) -> Option<Frame<'_>> {
+    let flags = data.u8(15)?;
+    let size = Size { width: data.u24_le(6)? + 1, height: data.u24_le(9)? + 1 };
+    Some(Frame {
+        area: Rect { x: data.u24_le(0)? * 2, y: data.u24_le(3)? * 2, size },
+        delay_ms: data.u24_le(12)?,
+        blends: flags & 2 == 0,
+        is_cleared: flags & 1 != 0,
+        chunks: data.from(16)?.bytes(),
+    })
 }
 
 /// Reads the size of a picture from the head of its data.

@@ -124,6 +124,9 @@ pub struct RenderLimits {
     pub output_bytes_max: u64,
     /// Pixels on a side up to which AVIF is made. Default 1,200 (reference: delivery §4.2): larger ones take seconds.
     pub avif_side_max: u32,
+    /// Bytes of an SVG, before and after it was made harmless. Default 32 MiB: three times the largest upload, since
+    /// what is written has a line for each element, indented.
+    pub svg_bytes_max: usize,
 }
 
 impl RenderLimits {
@@ -137,6 +140,7 @@ impl RenderLimits {
         output_pixels_max: 100_000_000,
         output_bytes_max: 64 << 20,
         avif_side_max: 1_200,
+        svg_bytes_max: 32 << 20,
     };
 }
 

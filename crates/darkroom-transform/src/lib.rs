@@ -18,9 +18,11 @@ pub mod probe;
 mod render;
 mod request;
 mod steps;
+mod svg;
 
 pub use animation::is_sent_untransformed;
 pub use error::RenderError;
 pub use probe::{Probe, ProbeError, probe};
 pub use render::render;
 pub use request::{Accepts, RenderRequest, RenderTimes, Rendered, RenderedContent, RenderedFacts};
+pub use svg::sanitise_svg;

@@ -13,7 +13,7 @@ use crate::picture::Picture;
 use crate::plan::Size;
 use crate::probe::{Probe, ProbeError};
 use crate::request::{RenderRequest, RenderTimes, Rendered, RenderedContent, RenderedFacts};
-use crate::{RenderError, animation, probe, steps};
+use crate::{RenderError, animation, probe, steps, svg};
 
 /// Quality where none is asked for (reference: delivery §4.3).
 const QUALITY: u8 = 85;
@@ -30,12 +30,15 @@ pub fn render(source: &[u8], request: &RenderRequest) -> Result<Rendered, Render
 
 fn render_guarded(source: &[u8], request: &RenderRequest) -> Result<Rendered, RenderError> {
     let probe = look_at(source, request)?;
+    if probe.media_type == MediaType::Svg {
+        return svg::render(source, &probe, request);
+    }
     if animation::is_sent_untransformed(&probe, request) {
         return Ok(unchanged(source, &probe));
     }
     match request.options.format {
         OutputFormat::Json => describe(source, &probe, request),
-        OutputFormat::Svg if probe.media_type != MediaType::Svg => Err(RenderError::SvgConversion),
+        OutputFormat::Svg => Err(RenderError::SvgConversion),
         _ if animation::is_kept(&probe, request) => render_animation(source, &probe, request),
         _ => render_still(source, &probe, request),
     }

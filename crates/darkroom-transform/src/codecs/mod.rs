@@ -2,6 +2,7 @@
 //!
 //! What strangers uploaded is read by Rust only; C may write what we made.
 
+mod avif;
 mod canvas;
 mod gif;
 mod jpeg;
@@ -64,7 +65,7 @@ pub(crate) fn open<'a>(
         MediaType::Png => Ok(Box::new(png::PngDecoder::open(bytes, limits)?)),
         MediaType::WebP => Ok(Box::new(webp::WebPDecoder::open(bytes, limits)?)),
         MediaType::Gif => Ok(Box::new(gif::GifDecoder::open(bytes, limits)?)),
-        MediaType::Avif => Err(RenderError::Unsupported(probe.media_type.as_str().to_owned())),
+        MediaType::Avif => Ok(Box::new(avif::AvifDecoder::open(bytes, limits)?)),
         MediaType::Svg => Err(RenderError::SvgConversion),
     }
 }
@@ -93,7 +94,7 @@ pub(crate) fn encode(
         Encoding::Png => png::encode(picture, options),
         Encoding::WebP => webp::encode(picture, options),
         Encoding::Gif => gif::encode(picture),
-        Encoding::Avif => Err(RenderError::Unsupported(encoding.media_type().as_str().to_owned())),
+        Encoding::Avif => avif::encode(picture, options),
     }
 }
 

@@ -1,9 +1,9 @@
 //! AVIF: boxes. A still picture is an item of `meta`, whose size is a property; a sequence is a track of `moov`.
 
+use super::boxes::{Box, boxes, child};
 use super::view::View;
 use super::{ProbeError, Shape};
 
-const CUT_OFF: ProbeError = ProbeError::Damaged("a box of the AVIF reaches beyond its end");
 const WRONG_META: ProbeError = ProbeError::Damaged("the AVIF's description of its items is wrong");
 const NO_SIZE: ProbeError = ProbeError::Damaged("the AVIF does not tell its size");
 
@@ -103,7 +103,7 @@ fn item_size(properties: View<'_>, item: u32) -> Result<(u32, u32), ProbeError> 
 }
 
 /// Reads a property; `None` if it is not the size.
-fn read_size(property: Item<'_>) -> Result<Option<(u32, u32)>, ProbeError> {
+fn read_size(property: Box<'_>) -> Result<Option<(u32, u32)>, ProbeError> {
     if property.kind != *b"ispe" {
         return Ok(None);
     }
@@ -210,53 +210,4 @@ fn read_moov(moov: View<'_>) -> Result<Option<Track>, ProbeError> {
 fn track_size(header: View<'_>) -> Option<(u32, u32)> {
     let at = header.len().checked_sub(8)?;
     Some((header.u32_be(at)? >> 16, header.u32_be(at + 4)? >> 16))
-}
-
-/// Returns the content of the first box of a kind.
-fn child<'a>(view: View<'a>, kind: &[u8; 4]) -> Result<Option<View<'a>>, ProbeError> {
-    for item in boxes(view) {
-        let item = item?;
-        if item.kind == *kind {
-            return Ok(Some(item.data));
-        }
-    }
-    Ok(None)
-}
-
-#[derive(Clone, Copy)]
-struct Item<'a> {
-    kind: [u8; 4],
-    data: View<'a>,
-}
-
-/// Returns the boxes of a view, one after the other. A box has its length, its kind, and then its data; the length
-/// 1 says that eight bytes of length follow, the length 0 that the box reaches to the end.
-fn boxes(view: View<'_>) -> impl Iterator<Item = Result<Item<'_>, ProbeError>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        if at >= view.len() {
-            return None;
-        }
-        match read_box(view, at) {
-            Some((item, end)) => {
-                at = end;
-                Some(Ok(item))
-            }
-            None => {
-                at = view.len();
-                Some(Err(CUT_OFF))
-            }
-        }
-    })
-}
-
-fn read_box(view: View<'_>, at: u64) -> Option<(Item<'_>, u64)> {
-    let (length, kind) = (u64::from(view.u32_be(at)?), view.array(at + 4)?);
-    let (head, length) = match length {
-        0 => (8, view.len() - at),
-        1 => (16, view.u64_be(at + 8)?),
-        length => (8, length),
-    };
-    let data = view.part(at + head, length.checked_sub(head)?)?;
-    Some((Item { kind, data }, at + length))
 }

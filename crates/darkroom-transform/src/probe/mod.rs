@@ -5,11 +5,12 @@
 //! claimed numbers can wrap.
 
 mod avif;
+pub(crate) mod boxes;
 mod gif;
 mod jpeg;
 mod png;
-mod svg;
-mod view;
+pub(crate) mod svg;
+pub(crate) mod view;
 pub(crate) mod webp;
 
 use darkroom_model::{Limits, MediaType};

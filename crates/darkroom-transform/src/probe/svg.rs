@@ -27,6 +27,12 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Shape, ProbeError> {
     Ok(Shape::still(width, height))
 }
 
+/// Returns the text from the first element on, if that is `svg`.
+pub(crate) fn first_element(text: &str) -> Option<&str> {
+    // Its name stands behind `<`.
+    root(text).map(|root| &text[text.len() - root.rest.len() - root.name.len() - 1..])
+}
+
 /// The first element: its name, and the text behind the name.
 struct Root<'a> {
     name: &'a str,
@@ -67,8 +73,9 @@ fn after_doctype(text: &str) -> Option<&str> {
         rest = match mark {
             b'"' => behind.split_once('"')?.1,
             b'\'' => behind.split_once('\'')?.1,
-            // A comment may hold a lone quote.
+            // Comments and instructions may hold a lone quote.
             b'<' if behind.starts_with("!--") => behind.split_once("-->")?.1,
+            b'<' if behind.starts_with('?') => behind.split_once("?>")?.1,
             b'>' if !in_brackets => return Some(behind),
             b'[' | b']' => {
                 in_brackets = mark == b'[';

@@ -1,7 +1,7 @@
 //! From the planes of an AV1 picture to red, green, blue and opacity (ISO/IEC 23091-2; chroma that is stored once for
 //! several pixels lies in the middle between them).
 
-use re_rav1d::{PixelLayout, Plane, PlanarImageComponent, Picture, pixel::YUVRange};
+use re_rav1d::{Picture, PixelLayout, PlanarImageComponent, Plane, pixel::YUVRange};
 
 use crate::RenderError;
 use crate::picture::Layout;
@@ -38,7 +38,14 @@ enum Conversion {
     /// The channels are green, blue and red.
     Identity(Scale),
     /// The channels are lightness, and how far blue and red are from it.
-    Matrix { luma: Scale, middle: i32, red_of_red: i32, green_of_red: i32, green_of_blue: i32, blue_of_blue: i32 },
+    Matrix {
+        luma: Scale,
+        middle: i32,
+        red_of_red: i32,
+        green_of_red: i32,
+        green_of_blue: i32,
+        blue_of_blue: i32,
+    },
 }
 
 /// From a sample of some bits to 0 to 255.
@@ -107,7 +114,14 @@ impl Conversion {
         match self {
             Conversion::Alpha(scale) | Conversion::Grey(scale) => [byte(scale.of(luma)); 3],
             Conversion::Identity(scale) => [red, luma, blue].map(|sample| byte(scale.of(sample))),
-            Conversion::Matrix { luma: scale, middle, red_of_red, green_of_red, green_of_blue, blue_of_blue } => {
+            Conversion::Matrix {
+                luma: scale,
+                middle,
+                red_of_red,
+                green_of_red,
+                green_of_blue,
+                blue_of_blue,
+            } => {
                 let (luma, blue, red) = (scale.of(luma), i32::from(blue) - middle, i32::from(red) - middle);
                 [
                     byte(luma + red_of_red * red),

@@ -141,7 +141,8 @@ impl<'a> Items<'a> {
         let meta = meta.from(4).ok_or_else(cut_off)?;
         let part = |kind| child(meta, kind)?.ok_or_else(|| damaged("does not describe its items"));
         let primary = part(b"pitm")?;
-        let primary = if primary.u8(0) == Some(0) { primary.u16_be(4).map(u32::from) } else { primary.u32_be(4) };
+        let primary =
+            if primary.u8(0) == Some(0) { primary.u16_be(4).map(u32::from) } else { primary.u32_be(4) };
         let properties = part(b"iprp")?;
         let container = child(properties, b"ipco")?.ok_or_else(|| damaged("has no properties"))?;
         let associations = child(properties, b"ipma")?.ok_or_else(|| damaged("has no properties"))?;
@@ -385,7 +386,11 @@ fn read_associations<'a>(
             let index = |number| {
                 let at = at + number * index_length;
                 // The highest bit says that the property must be understood.
-                if has_wide_indices { Some(data.u16_be(at)? & 0x7fff) } else { Some((data.u8(at)? & 0x7f).into()) }
+                if has_wide_indices {
+                    Some(data.u16_be(at)? & 0x7fff)
+                } else {
+                    Some((data.u8(at)? & 0x7f).into())
+                }
             };
             let indices = (0..count).map(index).collect::<Option<Vec<u16>>>()?;
             return Some(indices.into_iter().filter_map(property).collect());

@@ -112,8 +112,10 @@ impl Canvas {
             let length = self.size.width as usize * self.size.height as usize * self.layout.bytes();
             self.bytes.resize(length, 0);
             let (x, y) = (number % columns * size.width, number / columns * size.height);
-            let shown =
-                Size { width: size.width.min(self.size.width - x), height: size.height.min(self.size.height - y) };
+            let shown = Size {
+                width: size.width.min(self.size.width - x),
+                height: size.height.min(self.size.height - y),
+            };
             let stride = self.size.width as usize * self.layout.bytes();
             let mut reader = reader(&tile, stream)?;
             let rows = self.bytes.chunks_exact_mut(stride).skip(y as usize).take(shown.height as usize);

@@ -11,6 +11,7 @@ mod animation;
 mod codecs;
 mod encoding;
 mod error;
+pub mod fuzz_targets;
 mod geometry;
 mod picture;
 pub mod plan;

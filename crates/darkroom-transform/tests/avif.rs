@@ -43,9 +43,10 @@ fn avif(width: u32, height: u32, pixels: &[u8], quality: u8) -> Vec<u8> {
     render(&png(width, height, pixels), &request(OutputFormat::Avif, Some(quality))).unwrap().bytes
 }
 
-/// Soft colours, and the opacity that is asked for.
+/// Colours that change little from pixel to pixel, so that chroma may be stored once for several, and the opacity that is asked for.
 fn gradient(width: u32, height: u32, alpha: impl Fn(u32) -> u8) -> Vec<u8> {
-    let pixel = |x: u32, y: u32| [(x * 255 / width) as u8, (y * 255 / height) as u8, 90, alpha(x)];
+    let pixel =
+        |x: u32, y: u32| [(x * 255 / width.max(64)) as u8, (y * 255 / height.max(64)) as u8, 90, alpha(x)];
     (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect()
 }
 

@@ -16,7 +16,7 @@ const HELP: &str = "\
 Chores of the Darkroom workspace:
 
   cargo xtask test                  all tests: Rust, the guard, the proxy, and the published clients, which it fetches
-  cargo xtask test --only PART      one part: rust, clients, kill, guard, proxy or full-disk
+  cargo xtask test --only PART      one part: rust, clients, kill, guard, proxy, full-disk or libaom
   cargo xtask soak                  a full disk, the random histories by the thousand and fifty rounds of kills
   cargo xtask mutants               changes filters and postings, and tells what no test notices: hours
   cargo xtask mutants --shard K/N   one of N parts of that, from 0

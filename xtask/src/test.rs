@@ -50,9 +50,10 @@ pub(crate) fn only(part: &str) -> Result<(), Failure> {
             proxy()?
         }
         "full-disk" => full_disk::test()?,
+        "libaom" => libaom()?,
         _ => {
             return Err(format!(
-                "no such part: '{part}', expected rust, clients, kill, guard, proxy or full-disk"
+                "no such part: '{part}', expected rust, clients, kill, guard, proxy, full-disk or libaom"
             )
             .into());
         }
@@ -73,6 +74,12 @@ fn rust() -> Result<Tally, Failure> {
 fn guard() -> Result<Tally, Failure> {
     let mut command = cargo(&["test", "--workspace", "--test", "guard", "--", "--ignored"]);
     run_tests(clients::with_environment(&mut command))
+}
+
+/// The other encoder of AVIF needs cmake, nasm and perl, so that it is a feature, and no part of all tests.
+fn libaom() -> Result<Tally, Failure> {
+    let features = ["test", "--package", "darkroom-transform", "--features", "libaom"];
+    run_tests(cargo(&features).args(["--test", "avif"]))
 }
 
 /// The test behind nginx needs nginx, so `cargo test` alone leaves it out.

@@ -1,7 +1,9 @@
-//! The URLs that images are delivered under, and the errors of their own kind (reference: delivery §1.1, §2).
+//! The URLs that images are delivered under (reference: delivery §1.1).
 
 use darkroom_model::{AccountHash, ImageId};
 use percent_encoding::percent_decode_str;
+
+use crate::delivery_error::DeliveryError;
 
 /// A hosted URL's path, taken apart: `/{hash}/{id…}/{variant or options}`, or the same below
 /// `/cdn-cgi/imagedelivery`.
@@ -64,109 +66,6 @@ fn decode(raw: &str) -> Result<String, DeliveryError> {
     match percent_decode_str(raw).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
         Err(_) => Err(DeliveryError::invalid_text()),
-    }
-}
-
-/// Why an image is not delivered. Written as plain text, its code also in the header `cf-images`.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("ERROR {code}: {message}")]
-pub struct DeliveryError {
-    /// HTTP status.
-    pub status: u16,
-    /// Code in the body and in the header.
-    pub code: u32,
-    /// Text after the code.
-    pub message: String,
-}
-
-impl DeliveryError {
-    fn new(status: u16, code: u32, message: impl Into<String>) -> DeliveryError {
-        DeliveryError { status, code, message: message.into() }
-    }
-
-    /// 404: the path is no image's.
-    pub fn not_found() -> DeliveryError {
-        DeliveryError::new(404, 9431, "Not found")
-    }
-
-    /// 403: the path cannot be decoded.
-    pub fn invalid_text() -> DeliveryError {
-        DeliveryError::new(403, 9426, "The URL of imagedelivery.net has invalid text part")
-    }
-
-    /// 403: no account has this hash.
-    pub fn unknown_account() -> DeliveryError {
-        DeliveryError::new(403, 9427, "Image access denied with incorrect account id")
-    }
-
-    /// 404: the account has no such image.
-    pub fn image_missing() -> DeliveryError {
-        DeliveryError::new(
-            404,
-            9404,
-            "Could not fetch the image — the server returned HTTP error 404 Not Found",
-        )
-    }
-
-    /// 403: the account has no such variant.
-    pub fn unknown_variant() -> DeliveryError {
-        DeliveryError::denied("This account doesn't have variant with this name")
-    }
-
-    /// 400: the list of options asks for nothing, or for what there is not.
-    pub fn invalid_options(reason: impl std::fmt::Display) -> DeliveryError {
-        DeliveryError::new(400, 9401, format!("Missing or invalid resizing parameters: {reason}"))
-    }
-
-    /// 403: the account allows no option lists.
-    pub fn options_not_enabled() -> DeliveryError {
-        DeliveryError::new(403, 9429, "Flexible variants are not enabled for the account")
-    }
-
-    /// 403: a private image has no option lists.
-    pub fn options_on_private_image() -> DeliveryError {
-        DeliveryError::denied("Flexible variants can not be used for private images")
-    }
-
-    /// 403: the image is private and the URL is not signed.
-    pub fn signature_missing() -> DeliveryError {
-        DeliveryError::denied("check failed: The URL signature is missing")
-    }
-
-    /// 403: the image is private and the URL's signature is not one of the account's.
-    pub fn signature_mismatch() -> DeliveryError {
-        DeliveryError::denied(
-            "check failed: Malformed data found: The URL signature does not match. Expecting SHA-256 HMAC of the path without domain nor query string",
-        )
-    }
-
-    /// 403: the image is private and the URL's signature counts no more.
-    pub fn signature_expired() -> DeliveryError {
-        DeliveryError::denied("check failed: The URL signature has expired")
-    }
-
-    fn denied(reason: &str) -> DeliveryError {
-        DeliveryError::new(403, 9425, format!("Image access denied: {reason}"))
-    }
-
-    /// 405: images are only read.
-    pub fn method_not_allowed() -> DeliveryError {
-        DeliveryError::new(405, 5405, "Method not allowed")
-    }
-
-    /// 500: a fault of the server.
-    pub fn internal() -> DeliveryError {
-        DeliveryError::new(500, 9523, "Could not resize the image: internal error while processing the image")
-    }
-
-    /// 501: documented, but not built yet.
-    pub fn not_implemented(what: &str) -> DeliveryError {
-        DeliveryError::new(501, 5501, format!("Not implemented: {what}"))
-    }
-
-    /// 503: the server starts, stops, or has too much to do.
-    pub fn unavailable() -> DeliveryError {
-        DeliveryError::new(503, 9522, "The service in this colo is too busy")
     }
 }
 
@@ -270,13 +169,5 @@ mod tests {
             let found = DeliveryPath::parse(path).unwrap();
             assert_eq!((found.hash.as_str(), found.image_id), ("hash", None), "{path}");
         }
-    }
-
-    #[test]
-    fn errors_are_plain_text() {
-        assert_eq!(
-            DeliveryError::unknown_variant().to_string(),
-            "ERROR 9425: Image access denied: This account doesn't have variant with this name"
-        );
     }
 }

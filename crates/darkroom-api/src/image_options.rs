@@ -6,7 +6,7 @@ use darkroom_model::image_options::{BorderTrim, Color, Flip, Gravity, Length, Ou
 use darkroom_model::{Fit, ImageOptions, KeptMetadata};
 use percent_encoding::percent_decode_str;
 
-use crate::delivery_path::DeliveryError;
+use crate::delivery_error::DeliveryError;
 use crate::error_codes::echo;
 
 /// Warnings that one list can give; further ones are left out.

@@ -9,11 +9,12 @@
 //! - list v1: [`list_v1_query`]
 //! - what calls carry: [`bodies`]
 //! - what a program can read about all that: [`openapi`], made of the tables and of a [`schema`] beside each body
-//! - image URLs: [`delivery_path`], with the errors of their own kind; [`image_options`], the table of options
+//! - image URLs: [`delivery_path`]; [`image_options`], the table of options; [`delivery_error`], what viewers are told
 //! - what holds for any bytes: [`fuzz_targets`]
 
 pub mod bodies;
 pub mod continuation_token;
+pub mod delivery_error;
 pub mod delivery_path;
 pub mod endpoints;
 pub mod envelope;
@@ -30,7 +31,8 @@ pub use bodies::direct_upload::{DirectUpload, DirectUploadForm, write_direct_upl
 pub use bodies::edit::parse_edit;
 pub use bodies::image::{ImageUrls, write_entry, write_image, write_numbered_page, write_page};
 pub use bodies::upload::{FormPart, UploadForm, UploadSource};
-pub use delivery_path::{DeliveryError, DeliveryPath, Rendering};
+pub use delivery_error::DeliveryError;
+pub use delivery_path::{DeliveryPath, Rendering};
 pub use endpoints::{ENDPOINTS, Endpoint, EndpointName, Found};
 pub use error_codes::{ApiError, ErrorName};
 pub use image_options::OptionList;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fit, KeptMetadata};
+use crate::{Fit, KeptMetadata, VariantOptions};
 
 /// The options of one rendering. What was not said has its default, and changes nothing.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -90,6 +90,23 @@ impl Default for ImageOptions {
             slow_connection_quality: None,
             fast_compression: false,
             redirect_on_error: false,
+        }
+    }
+}
+
+impl From<&VariantOptions> for ImageOptions {
+    /// Shows an image as a variant does; what the variant does not say has its default.
+    fn from(variant: &VariantOptions) -> ImageOptions {
+        // How long browsers keep it is no matter of pixels.
+        let VariantOptions { fit, width, height, metadata, blur, browser_ttl: _ } = *variant;
+        let default = ImageOptions::default();
+        ImageOptions {
+            fit: fit.unwrap_or(default.fit),
+            width: width.map(Width::Pixels),
+            height,
+            metadata: metadata.unwrap_or(default.metadata),
+            blur: blur.unwrap_or(default.blur),
+            ..default
         }
     }
 }

@@ -100,6 +100,12 @@ pub struct Limits {
     /// Bytes of memory that a process may take for a rendering beside what it takes when idle. Default 1 GiB: 100 million
     /// pixels with alpha, twice, and some room.
     pub render_memory_bytes_max: u64,
+    /// Bytes of renditions kept in memory. Default 64 MiB: some thousand, so that what is asked for now is answered
+    /// without a look at the disk.
+    pub rendition_memory_bytes_max: u64,
+    /// Bytes of renditions kept in the data folder; 0 is none. Default 1 GiB: some ten thousand, which need not be
+    /// rendered again after a restart.
+    pub rendition_disk_bytes_max: u64,
 }
 
 /// What one rendering may take and give; a process that renders is told these with its work.
@@ -191,6 +197,8 @@ impl Limits {
         render_wait_max: Duration::from_secs(10),
         render_time_max: Duration::from_secs(20),
         render_memory_bytes_max: 1 << 30,
+        rendition_memory_bytes_max: 64 << 20,
+        rendition_disk_bytes_max: 1 << 30,
     };
 }
 

@@ -40,13 +40,13 @@ const OWN_DOMAIN_PREFIX: &str = "/cdn-cgi/imagedelivery";
 const EXPIRY_DIGITS_MAX: usize = 12;
 
 impl SignedUrl<'_> {
-    /// Says whether one of these keys has signed the URL, for now. How long that takes tells nothing of a key or of the
-    /// right signature.
+    /// Says whether one of these keys has signed the URL, for now, and returns the moment with whose end the signature
+    /// counts no more, if there is one. How long that takes tells nothing of a key or of the right signature.
     pub fn verify<'k>(
         &self,
         keys: impl IntoIterator<Item = &'k SigningKeyValue>,
         now: Timestamp,
-    ) -> Result<(), SignatureError> {
+    ) -> Result<Option<Timestamp>, SignatureError> {
         let query = SignedQuery::read(self.raw_query);
         let signature = match query.signatures.as_slice() {
             [] => return Err(SignatureError::Missing),
@@ -58,10 +58,10 @@ impl SignedUrl<'_> {
         if !keys.into_iter().any(|key| messages.iter().any(|message| is_made(&signature, key, message))) {
             return Err(SignatureError::Mismatch);
         }
-        match query.expiries.first() {
-            Some(text) if !is_ahead(text, now) => Err(SignatureError::Expired),
-            _ => Ok(()),
-        }
+        let Some(text) = query.expiries.first() else { return Ok(None) };
+        let expiry = expiry_seconds(text).filter(|expiry| *expiry >= now.0 / 1000);
+        let expiry = expiry.ok_or(SignatureError::Expired)?;
+        Ok(Some(Timestamp(expiry * 1000)))
     }
 
     /// Returns what a signer may have signed: the path as received, or without what comes before the account's hash;
@@ -141,11 +141,10 @@ fn hmac(key: &SigningKeyValue, message: &str) -> Hmac<Sha256> {
     hmac.expect("HMAC takes keys of every length").chain_update(message.as_bytes())
 }
 
-/// Says whether an expiry, in Unix seconds, is not over yet; one that is no such number is.
-fn is_ahead(text: &str, now: Timestamp) -> bool {
+/// Reads an expiry, in Unix seconds; `None` for what is no such number.
+fn expiry_seconds(text: &str) -> Option<u64> {
     let is_number = (1..=EXPIRY_DIGITS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    let expiry = text.parse::<u64>().ok().filter(|_| is_number);
-    expiry.is_some_and(|expiry| expiry >= now.0 / 1000)
+    text.parse().ok().filter(|_| is_number)
 }
 
 /// Decodes a name or a value as forms encode them; what is no text is replaced.
@@ -215,7 +214,7 @@ mod tests {
     fn verify(url: &str, keys: &[&str], now_seconds: u64) -> Result<(), SignatureError> {
         let (raw_path, raw_query) = url.split_once('?').unwrap_or((url, ""));
         let keys: Vec<SigningKeyValue> = keys.iter().map(|key| SigningKeyValue::from_stored(key)).collect();
-        SignedUrl { raw_path, raw_query }.verify(&keys, Timestamp(now_seconds * 1000 + 999))
+        SignedUrl { raw_path, raw_query }.verify(&keys, Timestamp(now_seconds * 1000 + 999)).map(|_| ())
     }
 
     #[track_caller]
@@ -290,6 +289,17 @@ mod tests {
         check(&format!("{PATH}?exp=4102444800&exp=4102444800&sig={twice}"), MISMATCH);
         let twice = sign(KEY, &format!("{PATH}?exp=4102444800&e%78p=1"));
         check(&format!("{PATH}?exp=4102444800&e%78p=1&sig={twice}"), MISMATCH);
+    }
+
+    #[test]
+    fn who_opens_an_image_is_told_for_how_long() {
+        let key = SigningKeyValue::from_stored(KEY);
+        for (raw_query, end) in [("exp=4102444800", Some(Timestamp(4_102_444_800_000))), ("", None)] {
+            let message = if raw_query.is_empty() { PATH.to_owned() } else { format!("{PATH}?{raw_query}") };
+            let raw_query = format!("{raw_query}&sig={}", super::sign(&key, &message));
+            let url = SignedUrl { raw_path: PATH, raw_query: raw_query.trim_start_matches('&') };
+            assert_eq!(url.verify([&key], Timestamp(NOW * 1000)), Ok(end), "{raw_query}");
+        }
     }
 
     #[test]

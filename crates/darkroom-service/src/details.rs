@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use darkroom_model::{AccountId, Entry, Image, ImageId};
+use darkroom_model::{AccountId, Entry, Image, ImageId, Original};
 use futures_util::stream::BoxStream;
 
 use crate::originals::OpenOriginal;
+use crate::service::Stores;
 use crate::{Service, ServiceError};
 
 /// A row whose bytes are not what was uploaded: something else than Darkroom has been at them.
@@ -39,7 +40,7 @@ impl Service {
     /// Returns the bytes of an image that [`Service::details`] or [`Service::deliver`] gave.
     /// [`ServiceError::NotFound`] if it was deleted since.
     pub async fn original_bytes(&self, image: &Image) -> Result<Bytes, ServiceError> {
-        self.open_original(image, None).await?.bytes().await
+        self.stores.open_original(&image.original, None).await?.bytes().await
     }
 
     /// As [`Service::original_bytes`], in pieces: a slow reader then holds one of them, and not the whole file.
@@ -48,7 +49,7 @@ impl Service {
         &self,
         image: &Image,
     ) -> Result<BoxStream<'static, Result<Bytes, ServiceError>>, ServiceError> {
-        Ok(self.open_original(image, None).await?.stream())
+        Ok(self.stores.open_original(&image.original, None).await?.stream())
     }
 
     /// As [`Service::original_stream`], of these bytes only; no others are read. They must lie within the original.
@@ -57,20 +58,23 @@ impl Service {
         image: &Image,
         range: Range<u64>,
     ) -> Result<BoxStream<'static, Result<Bytes, ServiceError>>, ServiceError> {
-        Ok(self.open_original(image, Some(range)).await?.stream())
+        Ok(self.stores.open_original(&image.original, Some(range)).await?.stream())
     }
+}
 
-    async fn open_original(
+impl Stores {
+    /// Opens the bytes of an original that a row names, or some of them.
+    pub(crate) async fn open_original(
         &self,
-        image: &Image,
+        original: &Original,
         range: Option<Range<u64>>,
     ) -> Result<OpenOriginal, ServiceError> {
-        let key = &image.original.key;
-        let lost = match self.stores.originals.open(key, range).await? {
-            Some(original) if original.length() == image.original.size_bytes => return Ok(original),
+        let key = &original.key;
+        let lost = match self.originals.open(key, range).await? {
+            Some(found) if found.length() == original.size_bytes => return Ok(found),
             Some(_) => OriginalLost::WrongLength,
             // The row goes before the bytes: look again before speaking of a loss.
-            None if !self.stores.catalog.knows_original(key).await? => return Err(ServiceError::NotFound),
+            None if !self.catalog.knows_original(key).await? => return Err(ServiceError::NotFound),
             None => OriginalLost::Missing,
         };
         tracing::error!(original = ?key, "{lost}");

@@ -3,8 +3,10 @@
 //! [`Service`] joins two stores. The catalog (`darkroom-catalog`) knows which images exist; the originals
 //! (`originals.rs`, on `object_store`) hold their bytes. Each call of the API is one file: `upload`, `list`,
 //! `details`, `edit`, `delete`, `deliver`, `direct_upload`; `fetch` is the one place that calls out; `accounts` says who
-//! may ask, `sweep` tidies up, `data_folder` guards the
-//! folder in which both stores lie.
+//! may ask, `sweep` tidies up, `data_folder` guards the folder in which both stores lie.
+//!
+//! What is delivered is a rendition: `rendering` makes a plan of options and client, `render_workers` carries it out,
+//! and `renditions` keeps what came of it.
 //!
 //! # What a crash leaves
 //!
@@ -33,6 +35,8 @@ mod list;
 mod options;
 mod originals;
 mod render_workers;
+mod rendering;
+mod renditions;
 mod service;
 mod sweep;
 mod tasks;
@@ -44,7 +48,7 @@ pub use darkroom_transform::{
 };
 
 pub use data_folder::{DataFolder, DataFolderError};
-pub use deliver::{DeliverError, Delivery, RenderingAsked};
+pub use deliver::{DeliverError, Delivery, Keeping, RenderingAsked};
 pub use direct_upload::{DraftFile, NewDraft};
 pub use error::ServiceError;
 pub use fetch::FetchError;
@@ -54,6 +58,8 @@ pub use render_workers::{
     RenderFailure, RenderPlace, RenderReadings, RenderWorkers, RenderWorkersOptions, SPAN_SECONDS,
     SpanReading, render_worker,
 };
+pub use rendering::{RenderPlan, RenditionName, Viewer};
+pub use renditions::{MakingTimes, Purged, Rendition, Served};
 pub use service::Service;
 pub use sweep::Swept;
 pub use upload::{Upload, UploadPermit};

@@ -14,6 +14,8 @@ pub struct ServiceOptions {
     pub originals: OriginalsPlace,
     /// The limits that every request meets.
     pub limits: Limits,
+    /// The folder, under the lock of this process, in which renditions are kept besides those in memory, if they are.
+    pub renditions: Option<PathBuf>,
     /// Networks that are not public and may be called all the same to fetch files.
     pub allow_private_sources: Vec<Network>,
     /// The program whose command `render-worker` renders; without one nothing is rendered.
@@ -66,6 +68,9 @@ pub enum OpenError {
     /// The folder of the originals could not be made or read.
     #[error("cannot use the folder of the originals {0}")]
     Originals(PathBuf, #[source] std::io::Error),
+    /// The folder of the renditions could not be made.
+    #[error("cannot use the folder of the renditions {0}")]
+    Renditions(PathBuf, #[source] std::io::Error),
     /// The thread that opens the catalog ended without an answer.
     #[error("opening the catalog was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),

@@ -1,7 +1,7 @@
 //! The service: both stores, and what runs beside the requests.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -16,6 +16,7 @@ use crate::free_space::FreeSpace;
 use crate::options::{CatalogPlace, OpenError, OriginalsPlace, ServiceOptions};
 use crate::originals::Originals;
 use crate::render_workers::{RenderWorkers, RenderWorkersOptions};
+use crate::renditions::{Purged, Renditions};
 use crate::sweep::Sweeper;
 use crate::tasks::Tasks;
 use crate::upload::{UPLOAD_MEMORY_UNIT, memory_units};
@@ -40,6 +41,7 @@ pub(crate) struct Stores {
     pub(crate) removals: Arc<Semaphore>,
     pub(crate) free_space: FreeSpace,
     pub(crate) render_workers: RenderWorkers,
+    pub(crate) renditions: Arc<Renditions>,
     pub(crate) counters: Counters,
     /// Originals of uploads that have not ended: whether a row will name them is not yet decided.
     undecided: Mutex<HashSet<OriginalKey>>,
@@ -75,19 +77,24 @@ impl Service {
         ids: Arc<dyn Ids>,
     ) -> Result<Service, OpenError> {
         let (catalog_clock, catalog_ids) = (Arc::clone(&clock), Arc::clone(&ids));
-        let ServiceOptions { catalog, originals, limits, allow_private_sources, render_program } = options;
+        let ServiceOptions { catalog, originals, renditions, limits, allow_private_sources, render_program } =
+            options;
         let fetcher = Fetcher::new(allow_private_sources, limits);
         let free_space = match &originals {
             OriginalsPlace::Memory => FreeSpace::default(),
             OriginalsPlace::File(folder) => FreeSpace::of(folder.clone()),
         };
         // Opening reads the disk, for long after a crash.
-        let open = move || open_stores(catalog, originals, catalog_clock, &*catalog_ids);
-        let (catalog, originals) =
-            tokio::task::spawn_blocking(open).await.map_err(OpenError::Interrupted)??;
+        let open = move || {
+            let (catalog, originals) = open_stores(catalog, originals, catalog_clock, &*catalog_ids)?;
+            Ok((catalog, originals, open_renditions(renditions, &limits)?))
+        };
+        let opened = tokio::task::spawn_blocking(open).await.map_err(OpenError::Interrupted)?;
+        let (catalog, originals, renditions) = opened?;
         let stores = Stores::new(catalog, originals, fetcher, limits, clock, ids);
         let render_workers = RenderWorkers::new(RenderWorkersOptions::new(render_program, &limits));
-        let stores = Arc::new(Stores { free_space, render_workers, ..stores });
+        let renditions = Arc::new(renditions);
+        let stores = Arc::new(Stores { free_space, render_workers, renditions, ..stores });
         let sweeper = Some(Sweeper::begin(&stores));
         Ok(Service { stores, sweeper })
     }
@@ -151,6 +158,21 @@ impl Service {
         metrics
     }
 
+    /// Returns the counters and gauges of delivery by name, without a prefix.
+    pub fn delivery_metrics(&self) -> Vec<(&'static str, u64)> {
+        self.stores.renditions.metrics()
+    }
+
+    /// Removes every rendition that is kept; each is made again when it is asked for.
+    pub async fn purge_renditions(&self) -> Purged {
+        self.stores.renditions.purge().await
+    }
+
+    /// Returns an id under which the log tells of a fault, as nobody can guess it.
+    pub fn new_error_id(&self) -> String {
+        self.stores.ids.image_id().to_string()
+    }
+
     /// Finishes what was accepted and closes the catalog; later calls fail with
     /// [`ServiceError::Unavailable`](crate::ServiceError::Unavailable).
     pub async fn close(&self) {
@@ -162,6 +184,7 @@ impl Service {
         self.stores.fetches.close();
         self.stores.render_workers.close().await;
         self.stores.tasks.close().await;
+        self.stores.renditions.close().await;
         self.stores.catalog.close().await;
     }
 }
@@ -188,6 +211,7 @@ impl Stores {
             removals: Arc::new(Semaphore::new(REMOVALS_MAX)),
             free_space: FreeSpace::default(),
             render_workers: RenderWorkers::new(RenderWorkersOptions::new(None, &limits)),
+            renditions: Arc::new(Renditions::in_memory(limits.rendition_memory_bytes_max)),
             counters: Counters::default(),
             undecided: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -250,6 +274,16 @@ fn open_stores(
         }
     };
     Ok((catalog, originals))
+}
+
+fn open_renditions(folder: Option<PathBuf>, limits: &Limits) -> Result<Renditions, OpenError> {
+    let renditions = Renditions::in_memory(limits.rendition_memory_bytes_max);
+    match folder.filter(|_| limits.rendition_disk_bytes_max > 0) {
+        None => Ok(renditions),
+        Some(folder) => renditions
+            .and_in_folder(folder.clone(), limits.rendition_disk_bytes_max, limits.min_free_bytes)
+            .map_err(|error| OpenError::Renditions(folder, error)),
+    }
 }
 
 /// Refuses to make a new catalog beside originals of an old one.

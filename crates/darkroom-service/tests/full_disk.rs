@@ -100,6 +100,7 @@ impl SmallDisk {
             catalog: CatalogPlace::Lmdb { folder: folder.join("catalog"), thresholds },
             originals: OriginalsPlace::File(originals.clone()),
             limits: Limits { min_free_bytes, ..Limits::default() },
+            renditions: None,
             allow_private_sources: Vec::new(),
             render_program: None,
         };

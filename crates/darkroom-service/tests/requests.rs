@@ -7,12 +7,13 @@ mod support;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use darkroom_model::image_options::Width;
 use darkroom_model::{
     AccountConfigEdit, AccountHash, AccountId, AccountSettingsChange, Creator, Cursor, Edit, Filters, Grant,
     Limits, MediaType, Metadata, Scope, SignedUrl, SortOrder, Variant, VariantName, signature,
 };
 use darkroom_service::{
-    CatalogPlace, CatalogThresholds, DeliverError, Listing, NewDraft, OpenError, OriginalsPlace,
+    CatalogPlace, CatalogThresholds, DeliverError, Keeping, Listing, NewDraft, OpenError, OriginalsPlace,
     RenderingAsked, Service, ServiceError, ServiceOptions, Upload,
 };
 use support::*;
@@ -172,8 +173,6 @@ async fn delivery_checks_in_the_order_of_the_reference() {
     service.upload(&account_id(), upload_of("photo")).await.unwrap();
     let private = Upload { file: Bytes::from_static(PIXEL), require_signed_urls: true, ..Upload::default() };
     let private = service.upload(&account_id(), private).await.unwrap().id;
-    let drawing = Upload { file: Bytes::from_static(DRAWING), ..upload_of("drawing") };
-    service.upload(&account_id(), drawing).await.unwrap();
     service
         .create_draft(&account_id(), NewDraft { id: Some(id("draft")), ..NewDraft::default() })
         .await
@@ -181,8 +180,8 @@ async fn delivery_checks_in_the_order_of_the_reference() {
     let deliver = async |hash: &str, image: &str, rendering: &str, raw_query: &str| {
         let raw_path = format!("/{hash}/{image}/{rendering}");
         let rendering = match rendering.contains('=') {
-            true => RenderingAsked::Options(rendering.into()),
-            false => RenderingAsked::Variant(rendering.into()),
+            true => RenderingAsked::Options,
+            false => RenderingAsked::Variant(rendering),
         };
         let hash = AccountHash::parse(hash).unwrap();
         let url = SignedUrl { raw_path: &raw_path, raw_query };
@@ -191,7 +190,8 @@ async fn delivery_checks_in_the_order_of_the_reference() {
     let change = async |change| service.change_account_settings(&account_id(), change).await.unwrap();
     let delivery = deliver("hash", "photo", "public", "sig=0").await.unwrap();
     assert_eq!(service.original_bytes(&delivery.image).await.unwrap(), PHOTO);
-    assert!(!delivery.by_signature);
+    assert_eq!(delivery.keeping, Keeping::Public(172_800));
+    assert_eq!(delivery.variant.unwrap().width, Some(Width::Pixels(1_366)));
     let private = private.as_str();
     use DeliverError::*;
     assert!(matches!(deliver("other", "none", "w=1", "").await, Err(UnknownAccountHash)));
@@ -201,7 +201,6 @@ async fn delivery_checks_in_the_order_of_the_reference() {
     assert!(matches!(deliver("hash", private, "thumb", "").await, Err(UnknownVariant)));
     assert!(matches!(deliver("hash", private, "public", "").await, Err(SignatureMissing)));
     assert!(matches!(deliver("hash", private, "public", "sig=0").await, Err(SignatureMismatch)));
-    assert!(matches!(deliver("hash", "drawing", "public", "").await, Err(UnsupportedFormat)));
 
     // A key of the account signs; the clock stands at 4102444800.
     let settings = service.account_settings(&account_id()).await.unwrap();
@@ -211,7 +210,7 @@ async fn delivery_checks_in_the_order_of_the_reference() {
         let sig = signature::sign(key, message.trim_end_matches(['?', '&']));
         let delivered = deliver("hash", private, "public", &format!("{query}sig={sig}")).await;
         match is_open {
-            true => assert!(delivered.unwrap().by_signature),
+            true => assert!(matches!(delivered.unwrap().keeping, Keeping::Private(_))),
             false => assert!(matches!(delivered, Err(SignatureExpired))),
         }
     }
@@ -223,12 +222,13 @@ async fn delivery_checks_in_the_order_of_the_reference() {
         ..Variant::public()
     };
     change(AccountSettingsChange::CreateVariant(open, 100)).await;
-    assert!(!deliver("hash", private, "open", "sig=0").await.unwrap().by_signature);
+    let open = deliver("hash", private, "open", "sig=0").await.unwrap();
+    assert!(matches!(open.keeping, Keeping::Public(_)));
     assert!(matches!(deliver("hash", private, "public", "").await, Err(SignatureMissing)));
     let flexible = AccountConfigEdit { flexible_variants: Some(true), ..AccountConfigEdit::default() };
     change(AccountSettingsChange::EditConfig(flexible)).await;
     assert!(matches!(deliver("hash", private, "w=1", "sig=0").await, Err(OptionsOnPrivateImage)));
-    assert!(matches!(deliver("hash", "photo", "w=1", "").await, Err(OptionsNotBuilt)));
+    assert_eq!(deliver("hash", "photo", "w=1", "").await.unwrap().variant, None);
     assert!(matches!(deliver("hash", "none", "w=1", "").await, Err(NotFound)));
 }
 
@@ -242,6 +242,7 @@ async fn a_folder_keeps_everything_over_a_restart() {
         },
         originals: OriginalsPlace::File(folder.path().join("originals")),
         limits: Limits::default(),
+        renditions: None,
         allow_private_sources: Vec::new(),
         render_program: None,
     };
@@ -277,6 +278,7 @@ async fn stores_that_would_lose_everything_are_refused() {
             catalog,
             originals,
             limits: Limits::default(),
+            renditions: None,
             allow_private_sources: Vec::new(),
             render_program: None,
         };
@@ -298,6 +300,7 @@ async fn uploads_share_the_memory_that_the_limit_allows() {
         catalog: CatalogPlace::Memory,
         originals: OriginalsPlace::Memory,
         limits,
+        renditions: None,
         allow_private_sources: Vec::new(),
         render_program: None,
     };

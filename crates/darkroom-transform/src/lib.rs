@@ -7,6 +7,9 @@
 //! [`render()`] makes of a file what a [`RenderRequest`] asks for. What a stranger's bytes can do to it, a process of its
 //! own has to hold: no decoder has a limit of time.
 
+/// Raised whenever the same request on the same bytes makes other bytes than before: what was kept is then made again.
+pub const OUTPUT_VERSION: u32 = 1;
+
 mod animation;
 mod codecs;
 mod encoding;

@@ -15,6 +15,9 @@ fn main() -> ExitCode {
         ["health"] => settings::load(flags, environment).map(|settings| commands::health::run(&settings)),
         ["account", ..] => settings::load(flags, environment)
             .map(|settings| commands::account::run(&settings, below(&matches, "account"))),
+        ["renditions", ..] => {
+            settings::load(flags, environment).map(|settings| commands::renditions::run(&settings))
+        }
         ["token", ..] => settings::load(flags, environment)
             .map(|settings| commands::token::run(&settings, below(&matches, "token"))),
         ["dev"] => settings::load_over("dev", &commands::dev::defaults(flags), flags, environment)
@@ -55,6 +58,7 @@ fn command() -> Command {
         .subcommand(commands::account::usage())
         .subcommand(commands::token::usage())
         .subcommand(commands::render_worker::usage())
+        .subcommand(commands::renditions::usage())
         .subcommand(
             Command::new("config").about("Looks at settings.").subcommand(print).subcommand_required(true),
         )

@@ -51,6 +51,7 @@ async fn fill(data: &Path) {
         catalog: CatalogPlace::Lmdb { folder: folder.catalog(), thresholds: CatalogThresholds::default() },
         originals: OriginalsPlace::Memory,
         limits: Limits::default(),
+        renditions: None,
         allow_private_sources: Vec::new(),
         render_program: None,
     };

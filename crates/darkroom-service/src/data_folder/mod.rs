@@ -6,6 +6,7 @@
 //! control.sock       where a running server takes commands
 //! catalog/           the catalog
 //! originals/         the originals
+//! renditions/        what was made of them; may be removed while no process has the folder
 //! ```
 //!
 //! The lock is on the folder itself (`flock`), so that a folder of somebody else is looked at and left as it was. It
@@ -100,6 +101,11 @@ impl DataFolder {
     /// Returns the folder of the originals.
     pub fn originals(&self) -> PathBuf {
         self.path.join("originals")
+    }
+
+    /// Returns the folder of the renditions.
+    pub fn renditions(&self) -> PathBuf {
+        self.path.join("renditions")
     }
 
     /// Returns the socket on which the process that has the folder takes commands. Whoever asks it has not the lock.

@@ -88,6 +88,7 @@ pub async fn in_memory_with(clock: Arc<TestClock>) -> (Service, Arc<TestClock>) 
         catalog: CatalogPlace::Memory,
         originals: OriginalsPlace::Memory,
         limits: Limits::default(),
+        renditions: None,
         allow_private_sources: Vec::new(),
         render_program: None,
     };

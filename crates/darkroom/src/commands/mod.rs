@@ -11,6 +11,7 @@ pub mod health;
 mod new_names;
 mod process;
 pub mod render_worker;
+pub mod renditions;
 pub mod serve;
 pub mod token;
 mod token_file;

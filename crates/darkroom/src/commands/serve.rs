@@ -195,6 +195,10 @@ pub(super) async fn open_service(
             settings::OriginalsPlace::File => OriginalsPlace::File(folder.originals()),
             settings::OriginalsPlace::Memory => OriginalsPlace::Memory,
         },
+        renditions: match settings.originals {
+            settings::OriginalsPlace::File => Some(folder.renditions()),
+            settings::OriginalsPlace::Memory => None,
+        },
         limits: settings.limits,
         allow_private_sources: settings.allow_private_sources.clone(),
         render_program,

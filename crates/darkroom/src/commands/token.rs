@@ -68,7 +68,7 @@ pub fn run(settings: &Settings, matches: &ArgMatches) -> ExitCode {
             let _ = writeln!(stderr(), "token {id} is revoked");
             ExitCode::SUCCESS
         }
-        Ok(Done::Accounts(_)) => failed_because("the server answered something else"),
+        Ok(Done::Accounts(_) | Done::Purged { .. }) => failed_because("the server answered something else"),
         Err(words) => failed_because(&words),
     }
 }

@@ -51,7 +51,9 @@ impl App {
         let service: Arc<OnceLock<Arc<Service>>> = Arc::default();
         let counted = Arc::clone(&service);
         let of_service = move || counted.get().map(|service| service.metrics()).unwrap_or_default();
-        let metrics = Arc::new(Metrics::new(connections, of_service));
+        let counted = Arc::clone(&service);
+        let of_delivery = move || counted.get().map(|service| service.delivery_metrics()).unwrap_or_default();
+        let metrics = Arc::new(Metrics::new(connections, of_service, of_delivery));
         App {
             service,
             stop,

@@ -2,7 +2,7 @@
 
 use darkroom_api::{ApiError, DeliveryError};
 use darkroom_model::AccountSettingsError;
-use darkroom_service::{DeliverError, FetchError, ServiceError};
+use darkroom_service::{DeliverError, FetchError, RenderError, Service, ServiceError};
 
 /// Returns what a caller of the API is told. A fault of ours is logged, once, with all that led to it; the caller is
 /// told that there was one.
@@ -26,41 +26,80 @@ pub(crate) fn api_error(error: ServiceError) -> ApiError {
         ServiceError::Unavailable => ApiError::unavailable(),
         ServiceError::Full => ApiError::insufficient_storage(),
         ServiceError::Internal(cause) => {
-            log_fault(&*cause);
+            log_fault(&*cause, None);
             ApiError::internal()
         }
     }
 }
 
-/// Returns what a viewer is told.
-pub(crate) fn delivery_error(error: DeliverError) -> DeliveryError {
+/// Returns what a viewer is told. A fault of ours is logged under the id that the viewer is told.
+pub(crate) fn delivery_error(error: DeliverError, service: &Service) -> DeliveryError {
+    viewer_told(error, || service.new_error_id())
+}
+
+fn viewer_told(error: DeliverError, new_error_id: impl FnOnce() -> String) -> DeliveryError {
     match error {
         DeliverError::UnknownAccountHash => DeliveryError::unknown_account(),
         DeliverError::NotFound => DeliveryError::image_missing(),
         DeliverError::UnknownVariant => DeliveryError::unknown_variant(),
         DeliverError::FlexibleVariantsOff => DeliveryError::options_not_enabled(),
         DeliverError::OptionsOnPrivateImage => DeliveryError::options_on_private_image(),
-        DeliverError::OptionsNotBuilt => DeliveryError::not_implemented("flexible variants"),
         DeliverError::SignatureMissing => DeliveryError::signature_missing(),
         DeliverError::SignatureMismatch => DeliveryError::signature_mismatch(),
         DeliverError::SignatureExpired => DeliveryError::signature_expired(),
-        DeliverError::UnsupportedFormat => {
-            let message = "Original image has unsupported format".to_owned();
-            DeliveryError { status: 415, code: 9520, message }
+        DeliverError::Render(refusal) => render_error(refusal),
+        DeliverError::Busy { retry_after } => {
+            // At once would be too soon.
+            DeliveryError::too_busy(retry_after.as_secs().max(1))
         }
         DeliverError::Unavailable => DeliveryError::unavailable(),
+        DeliverError::TookTooLong => DeliveryError::took_too_long(),
         DeliverError::Internal(cause) => {
-            log_fault(&*cause);
-            DeliveryError::internal()
+            let error_id = new_error_id();
+            log_fault(&*cause, Some(&error_id));
+            DeliveryError::logged_fault(error_id)
+        }
+    }
+}
+
+/// Returns what a viewer is told of an image that cannot be rendered (reference: errors §6).
+fn render_error(error: RenderError) -> DeliveryError {
+    match error {
+        RenderError::NotAnImage => DeliveryError::unsupported_source("The requested file is not an image."),
+        RenderError::Unsupported(format) => {
+            DeliveryError::unsupported_source(format_args!("The {format} format is not supported."))
+        }
+        RenderError::SvgConversion => DeliveryError::svg_conversion(),
+        RenderError::Damaged(reason) => DeliveryError::decoding(reason),
+        RenderError::TooLarge => DeliveryError::dimension("The image is too large"),
+        RenderError::AnimationTooLarge { width, height, frames: _, pixels_max } => {
+            let frames_max = pixels_max.checked_div(u64::from(width) * u64::from(height)).unwrap_or(0);
+            DeliveryError::dimension(format_args!(
+                "The animation is too large. Animation resolution is {width}×{height}, and at this size the maximum \
+                 number of animation frames allowed is {frames_max} (total area of all frames together must be less \
+                 than {pixels_max})."
+            ))
+        }
+        RenderError::EnlargedTooMuch { width, height, side_max } => DeliveryError::dimension(format_args!(
+            "The image enlarged too much: {width}×{height}, but maximum dimension allowed is {side_max}"
+        )),
+        RenderError::Encoding(reason) => {
+            tracing::error!(reason, "a rendering could not be encoded");
+            DeliveryError::encoding(reason)
         }
     }
 }
 
 /// Writes a fault of ours to the log, with its causes.
-fn log_fault(fault: &(dyn std::error::Error + 'static)) {
+fn log_fault(fault: &(dyn std::error::Error + 'static), error_id: Option<&str>) {
     let causes: Vec<String> =
         std::iter::successors(fault.source(), |cause| cause.source()).map(ToString::to_string).collect();
-    tracing::error!(error = %fault, causes = causes.join(": "), "a request failed through a fault of the server");
+    tracing::error!(
+        error = %fault,
+        causes = causes.join(": "),
+        error_id,
+        "a request failed through a fault of the server"
+    );
 }
 
 #[cfg(test)]
@@ -108,17 +147,81 @@ mod tests {
             (DeliverError::UnknownVariant, 403, 9425),
             (DeliverError::FlexibleVariantsOff, 403, 9429),
             (DeliverError::OptionsOnPrivateImage, 403, 9425),
-            (DeliverError::OptionsNotBuilt, 501, 5501),
             (DeliverError::SignatureMissing, 403, 9425),
             (DeliverError::SignatureMismatch, 403, 9425),
             (DeliverError::SignatureExpired, 403, 9425),
-            (DeliverError::UnsupportedFormat, 415, 9520),
+            (DeliverError::Render(RenderError::NotAnImage), 415, 9412),
+            (DeliverError::Busy { retry_after: Duration::from_secs(3) }, 503, 9522),
+            (DeliverError::TookTooLong, 504, 9529),
             (DeliverError::Unavailable, 503, 9522),
             (DeliverError::Internal(cause()), 500, 9523),
         ] {
-            let told = delivery_error(error.clone());
+            let told = viewer_told(error.clone(), || "an-id".to_owned());
             assert_eq!((told.status, told.code), (status, code), "{error:?}");
             assert!(!told.message.contains("secret"), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_rendered_has_the_words_of_the_reference() {
+        for (error, status, code, message) in [
+            (
+                RenderError::NotAnImage,
+                415,
+                9412,
+                "Could not resize the image: The requested file is not an image.",
+            ),
+            (
+                RenderError::Unsupported("TIFF".into()),
+                415,
+                9412,
+                "Could not resize the image: The TIFF format is not supported.",
+            ),
+            (
+                RenderError::SvgConversion,
+                415,
+                9412,
+                "Conversion between SVG and raster formats is not supported",
+            ),
+            (
+                RenderError::Damaged("cut off".into()),
+                422,
+                9516,
+                "Could not resize the image: error during decoding: cut off",
+            ),
+            (RenderError::TooLarge, 403, 9413, "Could not resize the image: The image is too large"),
+            (
+                RenderError::AnimationTooLarge { width: 100, height: 100, frames: 60, pixels_max: 500_000 },
+                403,
+                9413,
+                "Could not resize the image: The animation is too large. Animation resolution is 100×100, and at this \
+                 size the maximum number of animation frames allowed is 50 (total area of all frames together must be \
+                 less than 500000).",
+            ),
+            (
+                RenderError::AnimationTooLarge { width: 0, height: 0, frames: 1, pixels_max: 5 },
+                403,
+                9413,
+                "Could not resize the image: The animation is too large. Animation resolution is 0×0, and at this size \
+                 the maximum number of animation frames allowed is 0 (total area of all frames together must be less \
+                 than 5).",
+            ),
+            (
+                RenderError::EnlargedTooMuch { width: 1_000, height: 10_000, side_max: 5_000 },
+                403,
+                9413,
+                "Could not resize the image: The image enlarged too much: 1000×10000, but maximum dimension allowed is \
+                 5000",
+            ),
+            (
+                RenderError::Encoding("full".into()),
+                500,
+                9516,
+                "Could not resize the image: error during encoding: full",
+            ),
+        ] {
+            let told = render_error(error.clone());
+            assert_eq!((told.status, told.code, told.message.as_str()), (status, code, message), "{error:?}");
         }
     }
 }

@@ -1,17 +1,37 @@
-//! What a client already has: entity tags and `If-None-Match` (RFC 9110 §8.8.3, §13.1.2).
+//! What a client already has, and what it may keep: entity tags, `If-None-Match`, `Cache-Control` (RFC 9110 §8.8.3,
+//! §13.1.2; reference: delivery §10).
 
 use darkroom_model::Image;
+use darkroom_service::{Keeping, RenditionName};
 use http::{HeaderMap, header};
+
+/// How long a copy that is too old may still be shown while a new one is fetched, in seconds.
+const STALE_SECONDS: u32 = 7_200;
 
 /// Returns the strong entity tag of an original as it is, in the API.
 pub(crate) fn blob_etag(image: &Image) -> String {
-    format!("\"{}\"", content_name(image))
+    tag(&image.original.content_hash)
 }
 
-/// Returns the entity tag of an original in the place of a rendition. It is of a kind of its own, so that no copy
-/// outlives the coming of renditions.
-pub(crate) fn unresized_etag(image: &Image) -> String {
-    format!("\"unresized-{}\"", content_name(image))
+/// Returns the strong entity tag of a rendition, or of what is sent in its place.
+pub(crate) fn rendition_etag(name: RenditionName) -> String {
+    tag(name.as_bytes())
+}
+
+/// Half of a hash is enough to tell things apart.
+fn tag(hash: &[u8; 32]) -> String {
+    let digits: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{digits}\"")
+}
+
+/// Returns what `Cache-Control` says.
+pub(crate) fn cache_control(keeping: Keeping) -> String {
+    match keeping {
+        Keeping::Public(seconds) => {
+            format!("public, max-age={seconds}, stale-while-revalidate={STALE_SECONDS}")
+        }
+        Keeping::Private(seconds) => format!("private, max-age={seconds}"),
+    }
 }
 
 /// Says whether the client already has what this tag names: `If-None-Match` is compared weakly, may be a list or
@@ -32,11 +52,6 @@ fn tags(list: &str) -> impl Iterator<Item = &str> {
         rest = after;
         Some(tag)
     })
-}
-
-/// Half of a content hash is enough to tell originals apart.
-fn content_name(image: &Image) -> String {
-    image.original.content_hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -55,10 +55,11 @@ pub(crate) struct Metrics {
 pub(crate) struct UploadInProgress(Gauge<i64, AtomicI64>);
 
 impl Metrics {
-    /// Makes the counters. `of_service` returns what the layers below count, by name.
+    /// Makes the counters. `of_service` and `of_delivery` return what the layers below count, by name.
     pub(crate) fn new(
         connections: ConnectionCount,
         of_service: impl Fn() -> Vec<(&'static str, u64)> + Send + Sync + 'static,
+        of_delivery: impl Fn() -> Vec<(&'static str, u64)> + Send + Sync + 'static,
     ) -> Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
         let mut registry = Registry::with_prefix("darkroom");
@@ -96,6 +97,8 @@ impl Metrics {
             help: "See the catalog's documentation",
             read: of_service,
         }));
+        let of_delivery: Reader = Box::new(of_delivery);
+        registry.register_collector(Box::new(Readings { prefix: "", help: "Delivery", read: of_delivery }));
         Metrics { registry, ..metrics }
     }
 
@@ -172,8 +175,11 @@ mod tests {
 
     #[test]
     fn names_are_those_that_the_documentation_promises() {
-        let metrics =
-            Metrics::new(ConnectionCount::default(), || vec![("records_read", 7), ("uploads_total", 8)]);
+        let metrics = Metrics::new(
+            ConnectionCount::default(),
+            || vec![("records_read", 7), ("uploads_total", 8)],
+            || vec![("cache_hits_total", 9)],
+        );
         metrics.answered("list_images_v2", "GET", 200, Duration::from_millis(3));
         metrics.listed(2, Duration::from_millis(3));
         metrics.failed(5404);
@@ -188,6 +194,7 @@ mod tests {
             "darkroom_connections 0",
             "darkroom_catalog_records_read 7",
             "darkroom_catalog_uploads_total 8",
+            "darkroom_cache_hits_total 9",
             concat!("darkroom_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
             "# EOF",
         ] {

@@ -32,3 +32,4 @@ pub(crate) mod router;
 mod routes;
 pub(crate) mod server;
 mod streams;
+mod viewer;

@@ -11,6 +11,9 @@ use super::range::Extent;
 use super::request_log::PublicCode;
 use super::server::Response;
 
+/// What was done for an answer of delivery, or why nothing was.
+pub(crate) const CF_IMAGES: HeaderName = HeaderName::from_static("cf-images");
+
 /// Returns an answer of the API: JSON that nobody keeps (reference: list-v2 §5).
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     let mut response = answer(status, "application/json", body.into());
@@ -32,29 +35,54 @@ pub(crate) async fn original(
     extent: Extent,
 ) -> Result<Response, ServiceError> {
     let Original { media_type, size_bytes, .. } = image.original;
-    let mut response = match extent {
+    let body = match &extent {
         Extent::Whole => {
-            let pieces = service.original_stream(image).await?;
-            let body = AnswerBody::Pieces { pieces, left: size_bytes };
-            answer(StatusCode::OK, media_type.as_str(), body)
+            AnswerBody::Pieces { pieces: service.original_stream(image).await?, left: size_bytes }
         }
+        Extent::Part(range) => AnswerBody::Pieces {
+            pieces: service.original_range(image, range.clone()).await?,
+            left: range.end - range.start,
+        },
+        Extent::Beyond => AnswerBody::Whole(None),
+    };
+    Ok(extract(body, media_type.as_str(), &extent, size_bytes))
+}
+
+/// Returns an answer with these bytes or a part of them, as [`original`] does.
+pub(crate) fn part(bytes: Bytes, content_type: &'static str, extent: Extent) -> Response {
+    let length = bytes.len() as u64;
+    let body = match &extent {
+        Extent::Whole => bytes,
+        // It lies within the bytes, which are in memory.
+        Extent::Part(range) => bytes.slice(range.start as usize..range.end as usize),
+        Extent::Beyond => Bytes::new(),
+    };
+    extract(body, content_type, &extent, length)
+}
+
+/// Returns an answer whose body is just this extent of so many bytes.
+fn extract(
+    body: impl Into<AnswerBody>,
+    content_type: &'static str,
+    extent: &Extent,
+    length: u64,
+) -> Response {
+    let mut response = match extent {
+        Extent::Whole => answer(StatusCode::OK, content_type, body),
         Extent::Part(range) => {
-            let content_range = format!("bytes {}-{}/{size_bytes}", range.start, range.end - 1);
-            let left = range.end - range.start;
-            let pieces = service.original_range(image, range).await?;
-            let body = AnswerBody::Pieces { pieces, left };
-            let mut response = answer(StatusCode::PARTIAL_CONTENT, media_type.as_str(), body);
+            let mut response = answer(StatusCode::PARTIAL_CONTENT, content_type, body);
+            let content_range = format!("bytes {}-{}/{length}", range.start, range.end - 1);
             set_made(&mut response, header::CONTENT_RANGE, &content_range);
             response
         }
         Extent::Beyond => {
             let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
-            set_made(&mut response, header::CONTENT_RANGE, &format!("bytes */{size_bytes}"));
+            set_made(&mut response, header::CONTENT_RANGE, &format!("bytes */{length}"));
             response
         }
     };
     set(&mut response, header::ACCEPT_RANGES, "bytes");
-    Ok(response)
+    response
 }
 
 /// Returns an answer with this content. Browsers are told not to guess at its type.
@@ -114,7 +142,10 @@ fn finish_failure(response: &mut Response, error: &ApiError) {
 /// Returns a refusal of delivery: one line of text, its code also in a header (reference: delivery §11).
 pub(crate) fn delivery_failure(error: &DeliveryError) -> Response {
     let mut response = text(status(error.status), error.to_string());
-    set_made(&mut response, HeaderName::from_static("cf-images"), &format!("err={}", error.code));
+    set_made(&mut response, CF_IMAGES, &format!("err={}", error.code));
+    if let Some(seconds) = error.retry_after_seconds {
+        set_made(&mut response, header::RETRY_AFTER, &seconds.to_string());
+    }
     set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     response.extensions_mut().insert(PublicCode(error.code));
     response

@@ -413,6 +413,14 @@ pub const SETTINGS: &[Setting] = &[
         variants_max, "100" extended "200", "a number" from 1 to 1000,
         "Variants of an account, each a URL in every image of a page; Cloudflare allows 100."
     ),
+    limit!(
+        rendition_memory_bytes_max, "67108864", "a number of bytes" from 0 to 1099511627776,
+        "Renditions kept in memory; those that are asked for least make room."
+    ),
+    limit!(
+        rendition_disk_bytes_max, "1073741824", "a number of bytes" from 0 to 1152921504606846976,
+        "Renditions kept in the data folder, if originals are kept there; 0 is none."
+    ),
     wait!(
         draft_life_min, "draft_life_min_seconds", "120" extended "1", 1 to 86400,
         "How far ahead the end of a one-time upload URL must be; Cloudflare demands 2 minutes."

@@ -371,6 +371,7 @@ async fn a_crash_between_account_and_token_locks_nobody_out() {
         catalog: CatalogPlace::Lmdb { folder: data.catalog(), thresholds: Default::default() },
         originals: OriginalsPlace::File(data.originals()),
         limits: Default::default(),
+        renditions: None,
         allow_private_sources: Vec::new(),
         render_program: None,
     };

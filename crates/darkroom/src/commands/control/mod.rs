@@ -11,7 +11,7 @@
 //! ```
 
 use darkroom_model::{Account, AccountId, ApiToken, ApiTokenKind, Grant, Ids, Scope};
-use darkroom_service::{Service, ServiceError};
+use darkroom_service::{Purged, Service, ServiceError};
 use serde::{Deserialize, Serialize};
 
 use super::new_names;
@@ -41,6 +41,8 @@ pub(super) enum Command {
     ListTokens {},
     /// Makes a token worthless.
     RevokeToken { id: String },
+    /// Removes every rendition that is kept.
+    PurgeRenditions {},
 }
 
 /// What was done. It may hold a secret, so it cannot be shown by accident.
@@ -55,6 +57,8 @@ pub(super) enum Done {
     Tokens(Vec<TokenText>),
     /// The token that is worth nothing any more.
     Revoked { id: String },
+    /// How many renditions were removed from the data folder, and their bytes.
+    Purged { renditions: u64, bytes: u64 },
 }
 
 /// An account on the wire.
@@ -119,6 +123,7 @@ impl Command {
             Command::CreateToken { .. } => "create_token",
             Command::ListTokens {} => "list_tokens",
             Command::RevokeToken { .. } => "revoke_token",
+            Command::PurgeRenditions {} => "purge_renditions",
         }
     }
 
@@ -135,6 +140,10 @@ impl Command {
                 let mut tokens = service.api_tokens().await.map_err(told)?;
                 tokens.sort_by(|a, b| a.id.cmp(&b.id));
                 Ok(Done::Tokens(tokens.iter().map(token_text).collect()))
+            }
+            Command::PurgeRenditions {} => {
+                let Purged { renditions, bytes } = service.purge_renditions().await;
+                Ok(Done::Purged { renditions, bytes })
             }
             Command::RevokeToken { id } => match service.revoke_api_token(&id).await.map_err(told)? {
                 true => Ok(Done::Revoked { id }),

@@ -210,7 +210,12 @@ impl Fault {
             500 => DeliveryError::internal(),
             503 => DeliveryError::unavailable(),
             404 => DeliveryError::image_missing(),
-            status => DeliveryError { status, code: error.code, message: error.message.clone() },
+            status => DeliveryError {
+                status,
+                code: error.code,
+                message: error.message.clone(),
+                retry_after_seconds: None,
+            },
         };
         DeliveryError {
             code: self.code.unwrap_or(known.code),

@@ -96,6 +96,7 @@ impl Beginning {
         let stores = ServiceOptions {
             catalog: CatalogPlace::Memory,
             originals: OriginalsPlace::Memory,
+            renditions: None,
             limits: settings.limits,
             allow_private_sources: settings.allow_private_sources.clone(),
             render_program: options.render_program.clone(),

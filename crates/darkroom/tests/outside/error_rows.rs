@@ -8,7 +8,7 @@ use darkroom::settings::{CatalogEngine, Rate, Settings};
 use darkroom_api::ErrorName;
 use darkroom_api::error_codes::ERROR_ROWS;
 use darkroom_model::{AccountConfigEdit, AccountId, AccountSettingsChange, Timestamp, signature};
-use darkroom_service::DeliverError;
+use darkroom_service::{DeliverError, RenderError};
 
 use super::common::client::{Answer, Form, Request};
 use super::common::{ACCOUNT, HASH, OTHER_ACCOUNT, READ_TOKEN, TestServer, pictures};
@@ -203,10 +203,6 @@ async fn refused_delivery(server: &TestServer, error: &DeliverError) -> (Request
             let message = "Image access denied: Flexible variants can not be used for private images";
             (get(&format!("{id}/w=5")), (403, 9425, message))
         }
-        DeliverError::OptionsNotBuilt => {
-            switch_options_on(server).await;
-            (get("a/w=5"), (501, 5501, "Not implemented: flexible variants"))
-        }
         DeliverError::SignatureMissing => {
             let id = server.uploaded(&[("requireSignedURLs", "true")]).await;
             let message = "Image access denied: check failed: The URL signature is missing";
@@ -223,10 +219,16 @@ async fn refused_delivery(server: &TestServer, error: &DeliverError) -> (Request
             let message = "Image access denied: check failed: The URL signature has expired";
             (server.request("GET", &url), (403, 9425, message))
         }
-        DeliverError::UnsupportedFormat => {
-            let form = Form::default().field("id", "svg").file("a.svg", pictures::SVG);
-            server.call("POST", "/images/v1").form(&form).send().await.result();
-            (get("svg/public"), (415, 9520, "Original image has unsupported format"))
+        DeliverError::Render(_) => {
+            switch_options_on(server).await;
+            let message = "Could not resize the image: The image enlarged too much: 20000×20000, but maximum \
+                           dimension allowed is 12000";
+            (get("a/w=20000,fit=contain"), (403, 9413, message))
+        }
+        DeliverError::Busy { .. } => (get("a/public"), (503, 9522, "The service in this colo is too busy")),
+        DeliverError::TookTooLong => {
+            let message = "The image is too large to process or the service is too busy";
+            (get("a/public"), (504, 9529, message))
         }
         DeliverError::Unavailable => {
             server.service().close().await;
@@ -236,7 +238,11 @@ async fn refused_delivery(server: &TestServer, error: &DeliverError) -> (Request
             std::fs::remove_dir_all(server.folder.path().join("data/originals")).unwrap();
             (
                 get("a/public"),
-                (500, 9523, "Could not resize the image: internal error while processing the image"),
+                (
+                    500,
+                    9523,
+                    "Internal error. This isn't supposed to happen, please reach out to customer support with error id:",
+                ),
             )
         }
     }
@@ -246,12 +252,13 @@ async fn refused_delivery(server: &TestServer, error: &DeliverError) -> (Request
 fn deliver_errors() -> Vec<DeliverError> {
     use DeliverError as E;
     let cause = std::sync::Arc::new(std::io::Error::other("a cause"));
-    let plain =
-        [E::UnknownAccountHash, E::NotFound, E::UnknownVariant, E::FlexibleVariantsOff, E::UnsupportedFormat];
-    let options = [E::OptionsOnPrivateImage, E::OptionsNotBuilt];
+    let plain = [E::UnknownAccountHash, E::NotFound, E::UnknownVariant, E::FlexibleVariantsOff];
+    let options = [E::OptionsOnPrivateImage];
     let signatures = [E::SignatureMissing, E::SignatureMismatch, E::SignatureExpired];
+    let busy = E::Busy { retry_after: Duration::ZERO };
+    let rendering = [E::Render(RenderError::NotAnImage), busy, E::TookTooLong];
     let faults = [E::Unavailable, E::Internal(cause)];
-    plain.into_iter().chain(options).chain(signatures).chain(faults).collect()
+    plain.into_iter().chain(options).chain(signatures).chain(rendering).chain(faults).collect()
 }
 
 #[track_caller]
@@ -268,10 +275,28 @@ fn check_told(answer: &Answer, (status, code, message): Told) {
 #[tokio::test]
 async fn every_refusal_of_delivery_is_told_to_viewers() {
     for error in deliver_errors() {
-        let server = TestServer::start_on_disk().await;
+        let server = TestServer::start_with(CatalogEngine::Lmdb, |settings| {
+            let limits = &mut settings.limits;
+            match error {
+                DeliverError::Busy { .. } => (limits.render_workers_max, limits.render_queue_max) = (1, 0),
+                DeliverError::TookTooLong => limits.render_time_max = Duration::ZERO,
+                _ => {}
+            }
+        });
+        let server = server.await;
+        // Whoever has the one renderer there is keeps it.
+        let taken = match error {
+            DeliverError::Busy { .. } => server.service().render_workers().place().await.ok(),
+            _ => None,
+        };
         server.uploaded(&[("id", "a")]).await;
         let (request, told) = refused_delivery(&server, &error).await;
-        check_told(&request.send().await, told);
+        let answer = request.send().await;
+        check_told(&answer, told);
+        let is_retried = matches!(error, DeliverError::Busy { .. } | DeliverError::Unavailable);
+        let retry_after = answer.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+        assert_eq!(retry_after.is_some_and(|seconds| seconds > 0), is_retried, "{error}");
+        drop(taken);
     }
 }
 

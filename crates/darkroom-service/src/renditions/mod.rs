@@ -125,12 +125,13 @@ impl Renditions {
         M: Future<Output = Result<(Rendition, MakingTimes), DeliverError>> + Send + 'static,
     {
         let served = match self.memory.get(&name) {
-            Some(rendition) => Served { rendition, made_in: None },
-            None => self.flights.join(name, || Arc::clone(self).look_or_make(name, make())).await?,
+            Some(rendition) => Ok(Served { rendition, made_in: None }),
+            None => self.flights.join(name, || Arc::clone(self).look_or_make(name, make())).await,
         };
-        let counter = if served.made_in.is_some() { &self.misses } else { &self.hits };
+        let is_hit = served.as_ref().is_ok_and(|served| served.made_in.is_none());
+        let counter = if is_hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
-        Ok(served)
+        served
     }
 
     /// Looks once more, and on the disk, and makes it if need be.

@@ -1,4 +1,4 @@
-//! `darkroom account` and `darkroom token`, on a running server and without one.
+//! `darkroom account`, `darkroom token` and `darkroom renditions`, on a running server and without one.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -268,4 +268,39 @@ async fn the_socket_bears_whatever_is_sent() {
     assert_eq!(done(folder, "account list").lines().count(), 1);
     assert_eq!(program.stop(Signal::TERM), Some(0));
     drop(silent);
+}
+
+#[tokio::test]
+async fn renditions_are_purged_on_a_running_server_and_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let program = Program::start(folder, &[]);
+    let account = done(folder, "account list");
+    let (account, hash) = account.trim_end().split_once('\t').unwrap();
+    upload(&program, account, &kept_token(folder)).send().await.result();
+    let class = async |program: &Program| {
+        let path = format!("/{hash}/tiny/public");
+        let image = Request::new(program.address, "GET", &path).send().await;
+        image.header("cf-images").unwrap().split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!([class(&program).await, class(&program).await], ["internal=ok/m", "internal=ok/h"]);
+    // It is written soon after it was answered, before the purge or after it.
+    let purged = done(folder, "renditions purge");
+    let counts: Vec<u64> = purged.trim_end().split('\t').map(|count| count.parse().unwrap()).collect();
+    assert!(counts.len() == 2 && counts[0] <= 1, "{purged}");
+    assert_eq!(class(&program).await, "internal=ok/m");
+    let kept = || {
+        let folders = fs::read_dir(folder.join("darkroom-data/renditions")).unwrap().flatten();
+        folders.flat_map(|folder| fs::read_dir(folder.path())).flatten().count()
+    };
+    let began = Instant::now();
+    while kept() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is never written");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    drop(program);
+    assert!(done(folder, "renditions purge").starts_with("1\t"));
+    assert!(done(folder, "renditions purge").starts_with("0\t0"));
+    let program = Program::start(folder, &[]);
+    assert_eq!(class(&program).await, "internal=ok/m");
 }

@@ -88,7 +88,7 @@ async fn the_account_is_known_and_the_answer_is_as_in_serve() {
     let url = image["variants"][0].as_str().unwrap();
     let path = url.split_once(ACCOUNT_HASH).unwrap().1;
     let delivered = dev.request("GET", &format!("/{ACCOUNT_HASH}{path}")).send().await;
-    assert_eq!((delivered.status, delivered.body.as_slice()), (200, PNG));
+    assert_eq!((delivered.status, delivered.header("content-type")), (200, Some("image/png")));
     let line: Value = serde_json::from_str(&dev.0.ready_line()).unwrap();
     let origin = url.split_once(&format!("/{ACCOUNT_HASH}/")).unwrap().0;
     assert_eq!(

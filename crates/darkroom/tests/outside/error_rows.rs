@@ -228,7 +228,9 @@ async fn refused_delivery(server: &TestServer, error: &DeliverError) -> (Request
         DeliverError::Busy { .. } => (get("a/public"), (503, 9522, "The service in this colo is too busy")),
         DeliverError::TookTooLong => {
             let message = "The image is too large to process or the service is too busy";
-            (get("a/public"), (504, 9529, message))
+            let form = Form::default().field("id", "photo").file("a.jpg", pictures::PHOTO);
+            server.call("POST", "/images/v1").form(&form).send().await.result();
+            (get("photo/public"), (504, 9529, message))
         }
         DeliverError::Unavailable => {
             server.service().close().await;

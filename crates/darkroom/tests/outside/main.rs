@@ -29,6 +29,7 @@ mod program;
 mod proxies;
 mod ranges;
 mod rate_limits;
+mod renditions;
 mod two_accounts;
 mod upload;
 mod upload_by_url;

@@ -267,11 +267,11 @@ async fn an_id_in_two_accounts_is_two_images() {
     let own = |method: &str, path: &str| {
         server.request(method, &format!("{API_BASE}/accounts/{OTHER_ACCOUNT}{path}")).token(OTHER_TOKEN)
     };
-    let form = Form::default().field("id", IMAGE).file("attackers-file.gif", pictures::GIF);
+    let form = Form::default().field("id", IMAGE).file("attackers-file.jpg", pictures::PHOTO);
     own("POST", "/images/v1").form(&form).send().await.result();
     let delivered = |hash: &str| server.request("GET", &format!("/{hash}/{IMAGE}/public"));
-    assert_eq!(delivered(HASH).send().await.body, pictures::PNG);
-    assert_eq!(delivered(OTHER_HASH).send().await.body, pictures::GIF);
+    assert_eq!(delivered(HASH).send().await.header("content-type"), Some("image/png"));
+    assert_eq!(delivered(OTHER_HASH).send().await.header("content-type"), Some("image/jpeg"));
     own("PATCH", &format!("/images/v1/{IMAGE}")).json(r#"{"metadata":{}}"#).send().await.result();
     own("DELETE", &format!("/images/v1/{IMAGE}")).send().await.result();
     assert_eq!(snapshot(&server, &loot).await, before);
@@ -324,7 +324,7 @@ async fn what_an_account_decides_opens_no_image_of_another() {
     assert_eq!(get(&format!("/{HASH}/{IMAGE}/w=5")).await.header("cf-images"), Some("err=9429"));
 
     // Nor does the victim's key open what is the attacker's.
-    let form = Form::default().field("requireSignedURLs", "true").file("attackers-file.gif", pictures::GIF);
+    let form = Form::default().field("requireSignedURLs", "true").file("attackers-file.jpg", pictures::PHOTO);
     let private = own("POST", "").form(&form).send().await.result();
     own("DELETE", &format!("/variants/{VARIANT}")).send().await.result();
     let closed = json!({ "options": {}, "neverRequireSignedURLs": false }).to_string();
@@ -336,7 +336,7 @@ async fn what_an_account_decides_opens_no_image_of_another() {
         assert_eq!(get(&format!("{path}?sig={}", signature::sign(&key, &path))).await.status, 403);
     }
     let key = SigningKeyValue::from_stored(&keys[0]);
-    assert_eq!(get(&format!("{path}?sig={}", signature::sign(&key, &path))).await.body, pictures::GIF);
+    assert_eq!(get(&format!("{path}?sig={}", signature::sign(&key, &path))).await.status, 200);
 }
 
 #[tokio::test]

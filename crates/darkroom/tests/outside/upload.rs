@@ -159,7 +159,7 @@ async fn ids_of_every_kind_come_back_as_they_were() {
         let url = image["variants"][0].as_str().unwrap();
         let path = url.strip_prefix(&format!("http://{}", server.address)).unwrap();
         let delivered = server.request("GET", path).send().await;
-        assert_eq!((delivered.status, &delivered.body[..]), (200, pictures::PNG), "{id}");
+        assert_eq!((delivered.status, delivered.header("content-type")), (200, Some("image/png")), "{id}");
     }
 }
 

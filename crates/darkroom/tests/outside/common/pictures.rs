@@ -1,4 +1,27 @@
-//! Tiny pictures.
+//! Pictures, most of them tiny.
+
+/// A photograph of 640 × 427 pixels.
+pub(crate) const PHOTO: &[u8] = include_bytes!("../../../../../tests/photos/rocket.jpg");
+
+/// Reads type, width and height of a JPEG, PNG or WebP as its own head tells them; `None` for anything else.
+pub(crate) fn kind_of(file: &[u8]) -> Option<(&'static str, u32, u32)> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
+    if file.starts_with(b"\x89PNG") {
+        return Some(("image/png", number(&file[16..20]), number(&file[20..24])));
+    }
+    if file.starts_with(b"RIFF") && &file[12..16] == b"VP8 " {
+        let side = |at: usize| u32::from(u16::from_le_bytes([file[at], file[at + 1]]) & 0x3fff);
+        return Some(("image/webp", side(26), side(28)));
+    }
+    let mut rest = file.strip_prefix(b"\xff\xd8")?;
+    while let [0xff, marker, high, low, segment @ ..] = rest {
+        if matches!(marker, 0xc0 | 0xc2) {
+            return Some(("image/jpeg", number(&segment[3..5]), number(&segment[1..3])));
+        }
+        rest = rest.get(2 + number(&[*high, *low]) as usize..)?;
+    }
+    None
+}
 
 /// One grey pixel.
 pub(crate) const PNG: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x00\x00\x00\x00:~\x9bU\x00\x00\x00\x0aIDATx\xdach\x00\x00\x00\x82\x00\x81\xdaE\x08;\x00\x00\x00\x00IEND\xaeB`\x82";

@@ -99,7 +99,12 @@ async fn serve(
     command: &[&String],
 ) -> Result<ExitCode, Box<dyn Error>> {
     let mut signals = Signals::listen()?;
-    let running = start(settings, options).await?;
+    let running = match process::started(&mut signals, start(settings, options)).await {
+        Ok(started) => started?,
+        Err(_) if command.is_empty() => return Ok(ExitCode::SUCCESS),
+        // Success would be the command's, which did not run.
+        Err(told) => return Ok(told.exit_code()),
+    };
     let code = match command {
         [] => {
             // Nobody may be there to read it.
@@ -179,7 +184,12 @@ pub async fn start(settings: Settings, options: DevOptions) -> Result<RunningDev
     let limits = settings.limits;
     let (listen, admin_listen) = (settings.listen.clone(), settings.admin_listen.clone());
     let public_url = settings.public_url.clone();
-    let beginning = Beginning::new(settings, options, connections.clone(), stopping.clone())?;
+    let beginning = {
+        let (connections, stopping) = (connections.clone(), stopping.clone());
+        // A seed is read for long.
+        let begin = move || Beginning::new(settings, options, connections, stopping);
+        tokio::task::spawn_blocking(begin).await.map_err(BeginningError::Interrupted)??
+    };
     let (account, api_token) = (beginning.account().clone(), beginning.api_token().clone());
     let server = Arc::new(DevServer::begin(beginning).await?);
 

@@ -23,7 +23,25 @@ pub(super) fn run(
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    runtime.block_on(serving).unwrap_or_else(|error| failed(&*error))
+    let code = runtime.block_on(serving).unwrap_or_else(|error| failed(&*error));
+    // What still blocks a thread is nothing that anybody waits for: a start that was broken off, the name of a host.
+    runtime.shutdown_background();
+    code
+}
+
+/// Waits until a server has started, or until the process is told to stop: `Err` says how. What a start leaves behind is
+/// what a crash at this moment would, which every store is made for; everything that it has locked or listens on stays
+/// so until the process has ended, since other threads may still be at work on it.
+pub(super) async fn started<T>(signals: &mut Signals, starting: impl Future<Output = T>) -> Result<T, Told> {
+    let mut starting = Box::pin(starting);
+    tokio::select! {
+        started = &mut starting => Ok(started),
+        told = signals.next() => {
+            tracing::info!("stopped before the start was over");
+            std::mem::forget(starting);
+            Err(told)
+        }
+    }
 }
 
 /// Takes all the open files that the system allows: each connection is one, and so is each original that is read.
@@ -65,6 +83,17 @@ pub(super) enum Told {
     Terminate,
     /// SIGINT: from the keyboard, which means every process at the terminal.
     Interrupt,
+}
+
+impl Told {
+    /// Returns the exit code of a command that this ended, as a shell would.
+    pub(super) fn exit_code(self) -> ExitCode {
+        let signal = match self {
+            Told::Terminate => SignalKind::terminate(),
+            Told::Interrupt => SignalKind::interrupt(),
+        };
+        ExitCode::from(128 + signal.as_raw_value() as u8)
+    }
 }
 
 impl Signals {

@@ -215,7 +215,9 @@ pub fn run(settings: Settings) -> ExitCode {
 async fn serve_until_told(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut signals = Signals::listen()?;
     let overrides = Overrides { render_program: process::own_program(), ..Overrides::default() };
-    let running = start(settings, overrides).await?;
+    let starting = start(settings, overrides);
+    let Ok(started) = process::started(&mut signals, starting).await else { return Ok(ExitCode::SUCCESS) };
+    let running = started?;
     // Nobody may be there to read it.
     let _ = stderr().write_all(running.announcement.as_bytes());
     signals.next().await;

@@ -7,10 +7,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use darkroom::dev::{ACCOUNT_HASH, ACCOUNT_ID, API_TOKEN};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::common::client::Request;
 use super::common::pictures::PNG;
+#[cfg(target_os = "linux")]
+use super::first_start::wait_until_taken;
 
 fn command(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_darkroom"));
@@ -32,8 +35,7 @@ fn ready(child: &mut Child) -> Value {
 }
 
 fn terminate(child: &Child) {
-    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    kill_process(Pid::from_child(child), Signal::TERM).unwrap();
 }
 
 fn entries(folder: &Path) -> usize {
@@ -96,6 +98,37 @@ fn the_command_is_told_to_stop_too() {
     let began = Instant::now();
     assert_eq!(child.wait().unwrap().code(), Some(5));
     assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_is_broken_off_when_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    fs::write(images.join("0.png"), PNG).unwrap();
+    // So many that the start is not over when the signal comes.
+    for number in 1..10_000 {
+        fs::hard_link(images.join("0.png"), images.join(format!("{number}.png"))).unwrap();
+    }
+    let seed = ["--listen", "127.0.0.1:0", "--seed", "images"];
+    let with_command = [&seed[..], &["--", "echo", "begun"]].concat();
+    for (words, signal, expected) in [
+        (&seed[..], Signal::TERM, 0),
+        (&seed, Signal::INT, 0),
+        // The command did not run, so it did not succeed.
+        (&with_command, Signal::TERM, 143),
+        (&with_command, Signal::INT, 130),
+    ] {
+        let child = command(folder.path(), words).spawn().unwrap();
+        wait_until_taken(&child, signal);
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), &output.stdout[..], &output.stderr[..]),
+            (Some(expected), &[][..], &[][..])
+        );
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ use darkroom::commands::serve::{Overrides, start};
 use darkroom::settings::{Listen, Settings};
 use darkroom_model::{Account, AccountHash, AccountId, RandomIds, SystemClock};
 use darkroom_service::{CatalogPlace, DataFolder, OriginalsPlace, Service, ServiceOptions};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::common::client::{Form, Request};
@@ -82,9 +84,8 @@ impl Program {
     }
 
     /// Tells it to stop and returns its exit code.
-    pub(super) fn stop(mut self, signal: rustix::process::Signal) -> Option<i32> {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).unwrap();
+    pub(super) fn stop(mut self, signal: Signal) -> Option<i32> {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
         self.child.wait().unwrap().code()
     }
 }
@@ -93,6 +94,20 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits until a program takes this signal, which would end it before.
+#[cfg(target_os = "linux")]
+pub(super) fn wait_until_taken(child: &Child, signal: Signal) {
+    let bit = 1 << (signal.as_raw() - 1);
+    let is_taken = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let taken = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(taken.trim(), 16).unwrap() & bit != 0
+    };
+    while !is_taken() {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -135,7 +150,7 @@ async fn the_first_start_says_everything_and_later_starts_keep_everything() {
     let image = url.strip_prefix(&base).unwrap();
     let image = Request::new(program.address, "GET", image).send().await;
     assert_eq!((image.status, image.header("content-type")), (200, Some("image/png")));
-    assert_eq!(program.stop(rustix::process::Signal::TERM), Some(0));
+    assert_eq!(program.stop(Signal::TERM), Some(0));
 
     let again = Program::start(folder.path(), &[]);
     let words = again.words();
@@ -147,7 +162,7 @@ async fn the_first_start_says_everything_and_later_starts_keep_everything() {
     let kept = again.request("GET", &format!("{images}/v2"), &token).send().await.result();
     assert_eq!(kept["images"][0]["id"], listed["images"][0]["id"]);
     assert_eq!(kept_token(folder.path()), token);
-    assert_eq!(again.stop(rustix::process::Signal::INT), Some(0));
+    assert_eq!(again.stop(Signal::INT), Some(0));
 }
 
 #[tokio::test]
@@ -181,13 +196,13 @@ async fn given_names_win_and_a_given_token_is_never_shown_or_kept() {
     assert!(!folder.path().join("darkroom-data/api-token").exists());
     let list = "/accounts/my-account/images/v2";
     program.request("GET", list, "my-very-secret-token").send().await.result();
-    program.stop(rustix::process::Signal::TERM);
+    program.stop(Signal::TERM);
 
     // Another token at a later start is added to the one that is there.
     let later = Program::start(folder.path(), &[("DARKROOM_API_TOKEN", "my-second-secret-token")]);
     later.request("GET", list, "my-second-secret-token").send().await.result();
     later.request("GET", list, "my-very-secret-token").send().await.result();
-    later.stop(rustix::process::Signal::TERM);
+    later.stop(Signal::TERM);
 
     for (environment, expected) in [
         (
@@ -283,7 +298,7 @@ async fn no_secret_is_ever_in_the_log() {
         for secret in [token.as_str(), "private-", &account] {
             assert!(!log.contains(secret), "{secret} in {log}");
         }
-        program.stop(rustix::process::Signal::TERM);
+        program.stop(Signal::TERM);
     }
 }
 
@@ -307,7 +322,7 @@ async fn a_log_that_nobody_takes_ends_nothing() {
         assert_eq!(program.request("GET", "/user/tokens/verify", "unknown").send().await.status, 401);
     }
     assert_eq!(program.child.try_wait().unwrap(), None);
-    assert_eq!(program.stop(rustix::process::Signal::TERM), Some(0));
+    assert_eq!(program.stop(Signal::TERM), Some(0));
 }
 
 #[tokio::test]
@@ -327,7 +342,7 @@ async fn a_log_reader_that_stalls_holds_nobody_up() {
     for _ in 0..400 {
         assert_eq!(program.request("GET", "/user/tokens/verify", "unknown").send().await.status, 401);
     }
-    assert_eq!(program.stop(rustix::process::Signal::TERM), Some(0));
+    assert_eq!(program.stop(Signal::TERM), Some(0));
     drop(lines);
 }
 
@@ -392,4 +407,32 @@ async fn a_token_that_was_taken_away_does_not_come_back_from_its_file() {
     running.service().create_api_token(&token, Vec::new()).await.unwrap();
     running.stop().await;
     assert!(!can_list_after_restart(&folder, &token).await);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_is_broken_off_when_it_is_told_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(Program::start(folder.path(), &[]).stop(Signal::TERM), Some(0));
+    // The engine waits for this lock when it opens: what a large catalog takes seconds for, never ends here.
+    let lock =
+        File::options().write(true).open(folder.path().join("darkroom-data/catalog/lock.mdb")).unwrap();
+    fcntl_lock(&lock, FlockOperation::LockExclusive).unwrap();
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut command = command(folder.path(), &["--listen", "127.0.0.1:0"], &[]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        wait_until_taken(&child, signal);
+        // By then it waits for the lock; if not, it is told even earlier.
+        std::thread::sleep(Duration::from_millis(100));
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(20), "it is still starting");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        DataFolder::open(&folder.path().join("darkroom-data")).expect("the folder is free");
+    }
+    fcntl_lock(&lock, FlockOperation::Unlock).unwrap();
+    assert_eq!(Program::start(folder.path(), &[]).stop(Signal::TERM), Some(0));
 }

@@ -49,6 +49,9 @@ pub enum BeginningError {
     /// The account cannot be made.
     #[error("the account could not be made")]
     Account(#[source] ServiceError),
+    /// The task that reads it ended early.
+    #[error("the beginning was interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
 }
 
 impl Beginning {

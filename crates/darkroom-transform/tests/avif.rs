@@ -185,7 +185,7 @@ fn a_changed_file_is_a_picture_or_an_error() {
     for round in 0..1_000 {
         let mut file = files[round % files.len()].to_vec();
         // Every other time in the headers, which are small.
-        let reach = if round / files.len() % 2 == 0 { file.len() } else { file.len().min(600) };
+        let reach = if (round / files.len()).is_multiple_of(2) { file.len() } else { file.len().min(600) };
         for _ in 0..=rng.next_u32() % 8 {
             file[rng.next_u32() as usize % reach] = rng.next_u32() as u8;
         }

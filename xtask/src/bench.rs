@@ -12,3 +12,8 @@ pub(crate) fn connections() -> Result<(), Failure> {
 pub(crate) fn start() -> Result<(), Failure> {
     run(&mut cargo(&["bench", "--package", "darkroom", "--bench", "start"]))
 }
+
+/// Measures what it costs to hand a picture to a process that renders.
+pub(crate) fn hand_over() -> Result<(), Failure> {
+    run(&mut cargo(&["bench", "--package", "darkroom", "--bench", "hand_over"]))
+}

@@ -21,6 +21,7 @@ Chores of the Darkroom workspace:
   cargo xtask mutants               changes filters and postings, and tells what no test notices: hours
   cargo xtask mutants --shard K/N   one of N parts of that, from 0
   cargo xtask bench connections     lists beside 10,000 idle connections and 200 slow ones, and without them
+  cargo xtask bench hand-over       a picture of 5 MB rendered by a worker, and in the same process
   cargo xtask bench start           from the start of a process to its first answer: dev, and serve
   cargo xtask lint                  formatting, lints and the manual's links, warnings denied
 ";
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         ["mutants"] => mutants::mutants(None),
         ["mutants", "--shard", shard] => mutants::mutants(Some(shard)),
         ["bench", "connections"] => bench::connections(),
+        ["bench", "hand-over"] => bench::hand_over(),
         ["bench", "start"] => bench::start(),
         ["lint"] => lint::lint(),
         ["help" | "--help" | "-h"] => {

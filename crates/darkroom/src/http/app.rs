@@ -53,7 +53,9 @@ impl App {
         let of_service = move || counted.get().map(|service| service.metrics()).unwrap_or_default();
         let counted = Arc::clone(&service);
         let of_delivery = move || counted.get().map(|service| service.delivery_metrics()).unwrap_or_default();
-        let metrics = Arc::new(Metrics::new(connections, of_service, of_delivery));
+        let rendering = Arc::clone(&service);
+        let of_rendering = move || rendering.get().map(|service| service.render_workers().readings());
+        let metrics = Arc::new(Metrics::new(connections, of_service, of_delivery, of_rendering));
         App {
             service,
             stop,

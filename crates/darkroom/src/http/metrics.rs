@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use darkroom_service::RenderReadings;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
@@ -13,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::render_metrics::RenderMetrics;
 use super::server::ConnectionCount;
 
 /// Upper bounds in seconds: a hot page takes less than a millisecond, a large upload seconds.
@@ -55,11 +57,13 @@ pub(crate) struct Metrics {
 pub(crate) struct UploadInProgress(Gauge<i64, AtomicI64>);
 
 impl Metrics {
-    /// Makes the counters. `of_service` and `of_delivery` return what the layers below count, by name.
+    /// Makes the counters. `of_service` and `of_delivery` return what the layers below count, by name, and `of_rendering`
+    /// what is counted about rendering, once there is a service.
     pub(crate) fn new(
         connections: ConnectionCount,
         of_service: impl Fn() -> Vec<(&'static str, u64)> + Send + Sync + 'static,
         of_delivery: impl Fn() -> Vec<(&'static str, u64)> + Send + Sync + 'static,
+        of_rendering: impl Fn() -> Option<RenderReadings> + Send + Sync + 'static,
     ) -> Metrics {
         let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
         let mut registry = Registry::with_prefix("darkroom");
@@ -83,7 +87,8 @@ impl Metrics {
             metrics.list_seconds.clone(),
         );
         registry.register("errors", "Refusals and faults, by public code", metrics.errors.clone());
-        registry.register("images_in_progress", "Uploads in progress", metrics.uploads.clone());
+        let (uploads, read) = (metrics.uploads.clone(), Box::new(of_rendering));
+        registry.register_collector(Box::new(RenderMetrics { uploads, read }));
         registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         let connections: Reader = Box::new(move || vec![("connections", connections.get() as u64)]);
         registry.register_collector(Box::new(Readings {
@@ -172,14 +177,23 @@ impl fmt::Debug for Readings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use darkroom_service::SpanReading;
 
     #[test]
     fn names_are_those_that_the_documentation_promises() {
-        let metrics = Metrics::new(
-            ConnectionCount::default(),
-            || vec![("records_read", 7), ("uploads_total", 8)],
-            || vec![("cache_hits_total", 9)],
-        );
+        let mut reading = SpanReading { seconds: 60.003, ..SpanReading::default() };
+        (reading.buckets[1], reading.buckets[14]) = (1, 1);
+        let rendering = RenderReadings {
+            in_progress: 0,
+            queued: 4,
+            started: 3,
+            ended: ["worn", "abandoned", "late", "died", "distrusted", "closed"].map(|end| (end, 2)),
+            spans: ["queue", "decode", "steps", "encode"].map(|span| (span, reading)),
+        };
+        let of_service = || vec![("records_read", 7), ("uploads_total", 8)];
+        let of_delivery = || vec![("cache_hits_total", 9)];
+        let of_rendering = move || Some(rendering.clone());
+        let metrics = Metrics::new(ConnectionCount::default(), of_service, of_delivery, of_rendering);
         metrics.answered("list_images_v2", "GET", 200, Duration::from_millis(3));
         metrics.listed(2, Duration::from_millis(3));
         metrics.failed(5404);
@@ -191,6 +205,14 @@ mod tests {
             "darkroom_list_duration_seconds_bucket{le=\"0.005\",filters=\"2\"} 1",
             "darkroom_errors_total{type=\"5404\"} 1",
             "darkroom_images_in_progress 1",
+            "darkroom_render_queue_depth 4",
+            "darkroom_render_workers_started_total 3",
+            "darkroom_render_workers_ended_total{reason=\"late\"} 2",
+            "darkroom_request_span_duration_seconds_count{span=\"decode\"} 2",
+            "darkroom_request_span_duration_seconds_sum{span=\"decode\"} 60.003",
+            "darkroom_request_span_duration_seconds_bucket{le=\"0.001\",span=\"decode\"} 1",
+            "darkroom_request_span_duration_seconds_bucket{le=\"10.0\",span=\"decode\"} 1",
+            "darkroom_request_span_duration_seconds_bucket{le=\"+Inf\",span=\"decode\"} 2",
             "darkroom_connections 0",
             "darkroom_catalog_records_read 7",
             "darkroom_catalog_uploads_total 8",

@@ -25,6 +25,7 @@ mod patience;
 mod preface;
 mod range;
 mod rate_limit;
+mod render_metrics;
 mod request_log;
 mod respond;
 mod route_name;

@@ -25,7 +25,7 @@ impl Worker {
     /// Starts one.
     ///
     /// INVARIANT: this runs on a thread that lives as long as the runtime, not on one of `spawn_blocking`: on Linux the
-    /// process is killed when the thread that started it ends (see `worker::confine`).
+    /// process is killed when the thread that started it ends (see `confinement::confine`).
     pub(super) fn start(program: &Path, memory_bytes_max: u64, time_max: Duration) -> io::Result<Worker> {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;

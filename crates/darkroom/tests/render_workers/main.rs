@@ -5,6 +5,7 @@
 mod pictures;
 mod processes;
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use darkroom_model::image_options::{OutputFormat, Width};
-use darkroom_model::{ImageOptions, Limits, MediaType, RenderLimits};
+use darkroom_model::{ImageOptions, Limits, MediaType, RandomIds, RenderLimits, SystemClock};
 use darkroom_service::{
-    Accepts, RenderError, RenderFailure, RenderRequest, RenderWorkers, RenderWorkersOptions, Rendered,
-    RenderedContent,
+    Accepts, CatalogPlace, CatalogThresholds, OriginalsPlace, RenderError, RenderFailure, RenderRequest,
+    RenderWorkers, RenderWorkersOptions, Rendered, RenderedContent, Service, ServiceOptions,
 };
 use futures_util::future::join_all;
 use pictures::{LARGE, PHOTO, png};
@@ -105,8 +106,9 @@ async fn one_process_renders_one_picture_after_another_and_none_is_started_befor
 #[tokio::test]
 async fn a_process_can_open_nothing_and_start_nothing() {
     let options = options();
-    let workers = RenderWorkers::new(options.clone());
-    check_photo(&workers).await;
+    let folder = tempfile::tempdir().unwrap();
+    let service = service_on_disk(folder.path(), &options).await;
+    check_photo(service.render_workers()).await;
     let pid = await_pids(options.memory_bytes_max, 1)[0];
 
     let limits = told_of(pid, "limits");
@@ -135,6 +137,23 @@ async fn a_process_can_open_nothing_and_start_nothing() {
         let open = link(&format!("fd/{name}"));
         assert!(open == "/dev/null" || open.starts_with("socket:"), "{name} is {open}");
     }
+    service.close().await;
+    assert!(pids(options.memory_bytes_max).is_empty());
+}
+
+/// Opens a service that has files of its own open.
+async fn service_on_disk(folder: &Path, options: &RenderWorkersOptions) -> Service {
+    let options = ServiceOptions {
+        catalog: CatalogPlace::Lmdb {
+            folder: folder.join("catalog"),
+            thresholds: CatalogThresholds::default(),
+        },
+        originals: OriginalsPlace::File(folder.join("originals")),
+        limits: Limits { render_memory_bytes_max: options.memory_bytes_max, ..Limits::default() },
+        allow_private_sources: Vec::new(),
+        render_program: options.program.clone(),
+    };
+    Service::open(options, Arc::new(SystemClock), Arc::new(RandomIds)).await.unwrap()
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ impl Collector for RenderMetrics {
         let name = "request_span_duration_seconds";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (span, reading) in spans {
-            let bounds = SPAN_SECONDS.into_iter().chain([f64::MAX]);
+            let bounds = SPAN_SECONDS.into_iter().chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> = bounds.zip(reading.buckets).collect();
             let count = reading.buckets.iter().sum();
             let labels = [("span", span)];

@@ -20,7 +20,7 @@ use darkroom_service::{
 };
 use futures_util::future::join_all;
 use pictures::{LARGE, PHOTO, png};
-use processes::{await_pids, await_that, kill, pids, resident_pages, told_of};
+use processes::{await_pids, await_that, has_ended, kill, pids, resident_pages, told_of};
 
 /// What the child that is to be killed is told: the limit of memory.
 const MEMORY: &str = "DARKROOM_TEST_RENDER_MEMORY";
@@ -193,8 +193,9 @@ async fn a_process_killed_by_another_hand_takes_one_picture_with_it() {
     check_photo(&workers).await;
 
     // While it waits it takes none.
-    kill(await_pids(options.memory_bytes_max, 1)[0]);
-    await_that(|| pids(options.memory_bytes_max).is_empty());
+    let waiting = await_pids(options.memory_bytes_max, 1)[0];
+    kill(waiting);
+    await_that(|| has_ended(waiting));
     check_photo(&workers).await;
     assert_eq!((workers.readings().started, ended(&workers)), (3, vec![("died", 2)]));
 }

@@ -85,7 +85,7 @@ impl Turn {
     }
 
     /// Returns where a part of a picture of this size lies after it was turned.
-    fn area(self, area: Area, (width, height): (f64, f64)) -> Area {
+    pub(crate) fn area(self, area: Area, (width, height): (f64, f64)) -> Area {
         let area = match self.mirrored {
             true => Area { x: width - area.x - area.width, ..area },
             false => area,
@@ -165,12 +165,12 @@ fn side(length: f64) -> u32 {
     (length.round() as u32).max(1)
 }
 
-/// Returns the part of an image that trimming leaves, in whole pixels and at least one. Where the sides say more than
+/// Returns what trimming leaves of a part of an image, in whole pixels and at least one. Where the sides say more than
 /// there is, the left and the top have their way first; an extent counts where the side after it does not.
-pub(crate) fn trimmed(seen: Size, trim: &Trim, dpr: f64) -> Area {
-    let (x, width) = trimmed_side(seen.width, trim.left, trim.right, trim.width, dpr);
-    let (y, height) = trimmed_side(seen.height, trim.top, trim.bottom, trim.height, dpr);
-    Area { x: x.into(), y: y.into(), width: width.into(), height: height.into() }
+pub(crate) fn trimmed(part: Area, trim: &Trim, dpr: f64) -> Area {
+    let (x, width) = trimmed_side(side(part.width), trim.left, trim.right, trim.width, dpr);
+    let (y, height) = trimmed_side(side(part.height), trim.top, trim.bottom, trim.height, dpr);
+    Area { x: part.x + f64::from(x), y: part.y + f64::from(y), width: width.into(), height: height.into() }
 }
 
 fn trimmed_side(
@@ -192,4 +192,246 @@ fn trimmed_side(
         (None, None) => rest,
     };
     (start, length.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use darkroom_model::Fit;
+    use darkroom_model::image_options::{Gravity, Width};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::picture::{Layout, Picture};
+    use crate::plan::Rect;
+    use crate::steps::turn;
+
+    fn size(width: u32, height: u32) -> Size {
+        Size { width, height }
+    }
+
+    fn all() -> impl Iterator<Item = Turn> {
+        (0..4).flat_map(|quarters| [false, true].map(|mirrored| Turn { mirrored, quarters }))
+    }
+
+    /// A picture whose pixels say where they were.
+    fn marked(size: Size) -> Picture {
+        let pixels = (0..size.height).flat_map(|y| (0..size.width).flat_map(move |x| [x as u8, y as u8, 0]));
+        Picture::new(size, Layout::Rgb, pixels.collect()).unwrap()
+    }
+
+    fn cut(picture: &Picture, area: Area) -> Picture {
+        let [x, y, width, height] = [area.x, area.y, area.width, area.height].map(|length| {
+            assert_eq!(length.fract(), 0.0, "{area:?}");
+            length as usize
+        });
+        let rows = picture.rows().skip(y).take(height).flat_map(|row| &row[x * 3..(x + width) * 3]);
+        Picture::new(size(width as u32, height as u32), Layout::Rgb, rows.copied().collect()).unwrap()
+    }
+
+    #[test]
+    fn turns_are_a_group_as_pixels_know_it() {
+        let picture = || marked(size(3, 2));
+        for first in all() {
+            assert_eq!(turn::turn(turn::turn(picture(), first), first.inverse()), picture(), "{first:?}");
+            for second in all() {
+                let both = turn::turn(turn::turn(picture(), first), second);
+                assert_eq!(turn::turn(picture(), first.then(second)), both, "{first:?}, {second:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_area_goes_where_its_pixels_go() {
+        let area = Area { x: 1.0, y: 2.0, width: 3.0, height: 1.0 };
+        for way in all() {
+            let turned = turn::turn(marked(size(6, 4)), way);
+            let expected = turn::turn(cut(&marked(size(6, 4)), area), way);
+            assert_eq!(cut(&turned, way.area(area, (6.0, 4.0))), expected, "{way:?}");
+        }
+    }
+
+    /// As the table of the EXIF standard says it: where the first row and the first column of what is stored are seen.
+    #[test]
+    fn each_orientation_of_exif_becomes_upright() {
+        // Seen: A B over C D over E F. Stored, for each orientation, row by row.
+        let seen = b"ABCDEF";
+        for (orientation, width, stored) in [
+            (0, 2, b"ABCDEF"),
+            (1, 2, b"ABCDEF"),
+            (2, 2, b"BADCFE"),
+            (3, 2, b"FEDCBA"),
+            (4, 2, b"EFCDAB"),
+            (5, 3, b"ACEBDF"),
+            (6, 3, b"BDFACE"),
+            (7, 3, b"FDBECA"),
+            (8, 3, b"ECAFDB"),
+            (9, 2, b"ABCDEF"),
+        ] {
+            let bytes = stored.iter().flat_map(|&letter| [letter; 3]).collect();
+            let picture = Picture::new(size(width, 6 / width), Layout::Rgb, bytes).unwrap();
+            let upright = turn::turn(picture, Turn::from_exif(orientation));
+            let letters: Vec<u8> = upright.bytes.chunks(3).map(|pixel| pixel[0]).collect();
+            assert_eq!((upright.size, letters.as_slice()), (size(2, 3), seen.as_slice()), "{orientation}");
+        }
+    }
+
+    #[test]
+    fn a_flip_comes_before_a_rotation() {
+        let horizontal = Flip { horizontal: true, vertical: false };
+        let options = ImageOptions { flip: horizontal, quarter_turns: 1, ..ImageOptions::default() };
+        let geometry = Geometry::new(size(2, 2), Turn::default(), Area::whole(size(2, 2)), &options);
+        // A B over C D; mirrored: B A over D C; turned: D B over C A.
+        let picture = Picture::new(size(2, 2), Layout::Rgb, b"ABCD".iter().flat_map(|&l| [l; 3]).collect());
+        let letters: Vec<u8> =
+            turn::turn(picture.unwrap(), geometry.turn).bytes.chunks(3).map(|p| p[0]).collect();
+        assert_eq!(letters, b"DBCA");
+        for (horizontal, vertical, expected) in
+            [(false, false, b"ABCD"), (true, false, b"BADC"), (false, true, b"CDAB"), (true, true, b"DCBA")]
+        {
+            let picture =
+                Picture::new(size(2, 2), Layout::Rgb, b"ABCD".iter().flat_map(|&l| [l; 3]).collect());
+            let flipped = turn::turn(picture.unwrap(), Turn::from_flip(Flip { horizontal, vertical }));
+            assert_eq!(flipped.bytes.chunks(3).map(|p| p[0]).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn sides_are_trimmed_in_pixels_and_fractions() {
+        let pixels = |pixels| Some(Length::Pixels(pixels));
+        let part = |part| Some(Length::Fraction(part));
+        let none = Trim::default();
+        for (trim, dpr, (x, y, width, height)) in [
+            (none, 2.0, (0, 0, 100, 80)),
+            (Trim { top: pixels(10.0), left: pixels(7.0), ..none }, 1.0, (7, 10, 93, 70)),
+            (Trim { top: pixels(10.0), left: pixels(7.0), ..none }, 2.0, (14, 20, 86, 60)),
+            (Trim { right: pixels(3.0), bottom: pixels(4.4), ..none }, 1.0, (0, 0, 97, 76)),
+            (Trim { top: part(0.25), right: part(0.1), ..none }, 3.0, (0, 20, 90, 60)),
+            (Trim { left: pixels(5.0), width: pixels(20.0), height: part(0.5), ..none }, 1.0, (5, 0, 20, 40)),
+            (Trim { width: pixels(20.0), height: pixels(30.0), ..none }, 2.0, (0, 0, 40, 60)),
+            (Trim { left: pixels(90.0), width: pixels(20.0), ..none }, 1.0, (90, 0, 10, 80)),
+            (
+                Trim { left: pixels(5.0), right: pixels(5.0), width: pixels(20.0), ..none },
+                1.0,
+                (5, 0, 90, 80),
+            ),
+            // More than there is.
+            (
+                Trim { left: pixels(500.0), top: pixels(60.0), bottom: pixels(60.0), ..none },
+                1.0,
+                (99, 60, 1, 1),
+            ),
+            (Trim { left: pixels(f64::MAX), ..none }, 3.0, (99, 0, 1, 80)),
+        ] {
+            let expected = Area { x: x.into(), y: y.into(), width: width.into(), height: height.into() };
+            assert_eq!(trimmed(Area::whole(size(100, 80)), &trim, dpr), expected, "{trim:?} {dpr}");
+        }
+        let inner = Area { x: 10.0, y: 20.0, width: 50.0, height: 40.0 };
+        let within = trimmed(inner, &Trim { left: part(0.5), bottom: pixels(10.0), ..none }, 1.0);
+        assert_eq!(within, Area { x: 35.0, y: 20.0, width: 25.0, height: 30.0 });
+    }
+
+    /// Every pixel `times` times as wide and high, or one of as many.
+    fn resized(picture: &Picture, to: Size) -> Picture {
+        let from = picture.size;
+        let mut bytes = Vec::new();
+        for y in 0..to.height {
+            for x in 0..to.width {
+                let at = (y * from.height / to.height * from.width + x * from.width / to.width) as usize * 3;
+                bytes.extend_from_slice(&picture.bytes[at..at + 3]);
+            }
+        }
+        Picture::new(to, Layout::Rgb, bytes).unwrap()
+    }
+
+    proptest! {
+        /// Sizes are such that no step has to round: the pixels kept are those of "turn, trim, turn, resize, crop".
+        #[test]
+        fn the_box_of_the_source_is_what_the_steps_one_by_one_leave(
+            orientation in 1..=8u32,
+            (flip_h, flip_v, quarter_turns) in (any::<bool>(), any::<bool>(), 0..4u8),
+            (inner_w, inner_h) in (1..12u32, 1..12u32),
+            (left, top, right, bottom) in (0..4u32, 0..4u32, 0..4u32, 0..4u32),
+            times in 1..4u32,
+            (x, y) in (0..=2u8, 0..=2u8),
+        ) {
+            let upright = Turn::from_exif(orientation);
+            let seen = size(inner_w + left + right, inner_h + top + bottom);
+            let stored = upright.inverse().size(seen);
+            let pixels = |pixels: u32| Some(Length::Pixels(pixels.into()));
+            let trim = Trim { left: pixels(left), top: pixels(top), right: pixels(right), bottom: pixels(bottom), ..Trim::default() };
+            let flip = Flip { horizontal: flip_h, vertical: flip_v };
+            let sideways = quarter_turns % 2 == 1;
+            let (turned_w, turned_h) = if sideways { (inner_h, inner_w) } else { (inner_w, inner_h) };
+            // A square of the shorter side, each pixel of the source so many times.
+            let target = turned_w.min(turned_h) * times;
+            let options = ImageOptions {
+                fit: Fit::Cover,
+                width: Some(Width::Pixels(target)),
+                height: Some(target),
+                gravity: Gravity::Point { x: f64::from(x) / 2.0, y: f64::from(y) / 2.0 },
+                flip,
+                quarter_turns,
+                trim,
+                ..ImageOptions::default()
+            };
+            let area = trimmed(Area::whole(seen), &options.trim, 1.0);
+            let geometry = Geometry::new(stored, upright, area, &options);
+
+            // One step after the other.
+            let picture = turn::turn(marked(stored), upright);
+            let picture = cut(&picture, area);
+            let picture = turn::turn(picture, Turn::from_flip(flip));
+            let picture = turn::turn(picture, Turn { mirrored: false, quarters: quarter_turns });
+            let picture = resized(&picture, geometry.plan.scaled);
+            let Rect { x, y, size: kept } = geometry.plan.crop.unwrap();
+            let expected = cut(&picture, Area { x: x.into(), y: y.into(), ..Area::whole(kept) });
+
+            // At once: the stored picture so many times, cut, turned.
+            let large = resized(&marked(stored), size(stored.width * times, stored.height * times));
+            let scale = f64::from(times);
+            let Area { x, y, width, height } = geometry.source;
+            let whole = |length: f64| {
+                let length = length * scale;
+                assert!((length - length.round()).abs() < 1e-9, "{geometry:?}");
+                length.round()
+            };
+            let source = Area { x: whole(x), y: whole(y), width: whole(width), height: whole(height) };
+            let at_once = turn::turn(cut(&large, source), geometry.turn);
+            prop_assert_eq!(geometry.turn.size(geometry.resized), at_once.size);
+            prop_assert_eq!(at_once, expected);
+        }
+
+        /// Whatever is asked for, the box lies within what is stored, and has the shape that it is resized to.
+        #[test]
+        fn the_box_lies_within_the_source(
+            (width, height) in (1..3_000u32, 1..3_000u32),
+            orientation in 1..=8u32,
+            quarter_turns in 0..4u8,
+            (left, bottom) in (0.0..1.0, 0.0..5_000.0),
+            wanted in (prop::option::of(1..2_000u32), prop::option::of(1..2_000u32)),
+            fit in 0..Fit::ALL.len(),
+            (x, y) in (0.0..=1.0, 0.0..=1.0),
+        ) {
+            let trim = Trim { left: Some(Length::Fraction(left)), bottom: Some(Length::Pixels(bottom)), ..Trim::default() };
+            let options = ImageOptions {
+                fit: Fit::ALL[fit],
+                width: wanted.0.map(Width::Pixels),
+                height: wanted.1,
+                gravity: Gravity::Point { x, y },
+                quarter_turns,
+                trim,
+                ..ImageOptions::default()
+            };
+            let upright = Turn::from_exif(orientation);
+            let seen = upright.size(size(width, height));
+            let area = trimmed(Area::whole(seen), &options.trim, 1.0);
+            let geometry = Geometry::new(size(width, height), upright, area, &options);
+            let Area { x, y, width: w, height: h } = geometry.source;
+            prop_assert!(x >= -1e-6 && y >= -1e-6 && w > 0.0 && h > 0.0);
+            prop_assert!(x + w <= f64::from(width) + 1e-6 && y + h <= f64::from(height) + 1e-6, "{:?}", geometry);
+            let output = geometry.turn.size(geometry.resized);
+            let expected = geometry.plan.crop.map_or(geometry.plan.scaled, |crop| crop.size);
+            prop_assert_eq!(output, expected);
+        }
+    }
 }

@@ -12,13 +12,17 @@ pub const OUTPUT_VERSION: u32 = 1;
 
 mod animation;
 mod codecs;
+mod color;
 mod encoding;
 mod error;
 pub mod fuzz_targets;
 mod geometry;
+mod look;
+mod metadata;
 mod picture;
 pub mod plan;
 pub mod probe;
+mod recipe;
 mod render;
 mod request;
 mod steps;

@@ -8,12 +8,11 @@ use darkroom_model::{Limits, MediaType, RenderLimits};
 
 use crate::codecs::{self, AnimationEncoder, Decoder, EncodeOptions, Frame};
 use crate::encoding::{self, Facts};
-use crate::geometry::{self, Geometry};
-use crate::picture::Picture;
 use crate::plan::Size;
 use crate::probe::{Probe, ProbeError};
+use crate::recipe::Recipe;
 use crate::request::{RenderRequest, RenderTimes, Rendered, RenderedContent, RenderedFacts};
-use crate::{RenderError, animation, probe, steps, svg};
+use crate::{RenderError, animation, metadata, probe, steps, svg};
 
 /// Quality where none is asked for (reference: delivery §4.3).
 const QUALITY: u8 = 85;
@@ -64,10 +63,11 @@ fn look_at(source: &[u8], request: &RenderRequest) -> Result<Probe, RenderError>
 fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Rendered, RenderError> {
     let mut watch = Stopwatch::start();
     let mut decoder = codecs::open(source, probe, &request.limits)?;
-    let geometry = plan(&*decoder, request)?;
-    let frame = first_frame(&mut *decoder, &geometry)?;
+    let mut recipe = Recipe::new(decoder.header(), probe.media_type, request)?;
+    let frame = first_frame(&mut *decoder, &recipe)?;
     watch.times.decode = watch.lap();
-    let picture = develop(frame.picture, decoder.header().size, &geometry, request)?;
+    recipe.look_at(&frame.picture)?;
+    let picture = steps::develop(frame.picture, &recipe)?;
     let facts = Facts {
         source: probe.media_type,
         output: picture.size,
@@ -76,11 +76,12 @@ fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result
     };
     let (encoding, warning) = encoding::choose(request, facts);
     watch.times.steps = watch.lap();
+    let exif = metadata::kept(decoder.header(), request.options.metadata);
     let options = EncodeOptions {
         quality: request.options.quality.unwrap_or(QUALITY),
         is_quality_given: request.options.quality.is_some(),
         is_fast: request.options.fast_compression,
-        exif: None,
+        exif: exif.as_deref(),
     };
     let bytes = codecs::encode(&picture, encoding, options)?;
     watch.times.encode = watch.lap();
@@ -88,7 +89,7 @@ fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result
         content: RenderedContent::Image(encoding.media_type()),
         width: picture.size.width,
         height: picture.size.height,
-        warnings: warning.into_iter().map(str::to_owned).collect(),
+        warnings: recipe.warnings().into_iter().chain(warning.map(str::to_owned)).collect(),
         times: watch.times,
     };
     Ok(Rendered { facts, bytes })
@@ -98,8 +99,11 @@ fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result
 fn render_animation(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Rendered, RenderError> {
     let mut watch = Stopwatch::start();
     let mut decoder = codecs::open(source, probe, &request.limits)?;
-    let geometry = plan(&*decoder, request)?;
-    let output = geometry.plan.output;
+    let mut recipe = Recipe::new(decoder.header(), probe.media_type, request)?;
+    let mut frame = first_frame(&mut *decoder, &recipe)?;
+    watch.times.decode = watch.lap();
+    recipe.look_at(&frame.picture)?;
+    let output = recipe.geometry.plan.output;
     let pixels = u64::from(output.width) * u64::from(output.height);
     if pixels.saturating_mul(probe.frames.into()) > request.limits.output_pixels_max {
         return Err(RenderError::enlarged_too_much(output, request.limits.output_side_max));
@@ -107,12 +111,10 @@ fn render_animation(source: &[u8], probe: &Probe, request: &RenderRequest) -> Re
     let facts = Facts { source: probe.media_type, output, is_animated: true, is_opaque: false };
     let (encoding, warning) = encoding::choose(request, facts);
     let quality = request.options.quality.unwrap_or(QUALITY);
-    let stored = decoder.header().size;
-    let mut frame = first_frame(&mut *decoder, &geometry)?;
     let mut encoder: Option<(Size, AnimationEncoder)> = None;
     loop {
         watch.times.decode += watch.lap();
-        let picture = develop(frame.picture, stored, &geometry, request)?;
+        let picture = steps::develop(frame.picture, &recipe)?;
         watch.times.steps += watch.lap();
         let (_, encoder) = match &mut encoder {
             Some(encoder) => encoder,
@@ -137,14 +139,14 @@ fn render_animation(source: &[u8], probe: &Probe, request: &RenderRequest) -> Re
         content: RenderedContent::Image(encoding.media_type()),
         width: size.width,
         height: size.height,
-        warnings: warning.into_iter().map(str::to_owned).collect(),
+        warnings: recipe.warnings().into_iter().chain(warning.map(str::to_owned)).collect(),
         times: watch.times,
     };
     Ok(Rendered { facts, bytes })
 }
 
-fn first_frame(decoder: &mut dyn Decoder, geometry: &Geometry) -> Result<Frame, RenderError> {
-    let frame = decoder.next_frame(shrink(geometry))?;
+fn first_frame(decoder: &mut dyn Decoder, recipe: &Recipe<'_>) -> Result<Frame, RenderError> {
+    let frame = decoder.next_frame(recipe.shrink_max())?;
     frame.ok_or_else(|| RenderError::damaged("the file has no picture"))
 }
 
@@ -154,7 +156,7 @@ fn describe(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Ren
     let is_svg = probe.media_type == MediaType::Svg;
     let size = match is_svg || animation::is_left_alone(probe, request) {
         true => original,
-        false => plan(&*codecs::open(source, probe, &request.limits)?, request)?.plan.output,
+        false => output_size(source, probe, request)?,
     };
     let (length, media_type) = (source.len(), probe.media_type.as_str());
     let sides = |Size { width, height }| format!(r#""width":{width},"height":{height},"#);
@@ -167,6 +169,16 @@ fn describe(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Ren
     );
     let facts = facts_of(RenderedContent::Json, size);
     Ok(Rendered { facts, bytes: json.into_bytes() })
+}
+
+/// Says how large a rendering would be. Only where a border is to be found, that takes its pixels.
+fn output_size(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Size, RenderError> {
+    let mut decoder = codecs::open(source, probe, &request.limits)?;
+    let mut recipe = Recipe::new(decoder.header(), probe.media_type, request)?;
+    if request.options.trim.border.is_some() {
+        recipe.look_at(&first_frame(&mut *decoder, &recipe)?.picture)?;
+    }
+    Ok(recipe.geometry.plan.output)
 }
 
 /// The file as it is.
@@ -203,39 +215,4 @@ impl Stopwatch {
         let since = std::mem::replace(&mut self.since, now);
         u64::try_from((now - since).as_micros()).unwrap_or(u64::MAX)
     }
-}
-
-/// Works out where each pixel comes from, and refuses what would become too large.
-fn plan(decoder: &dyn Decoder, request: &RenderRequest) -> Result<Geometry, RenderError> {
-    let header = decoder.header();
-    let options = &request.options;
-    let trimmed = geometry::trimmed(header.upright.size(header.size), &options.trim, options.dpr);
-    let geometry = Geometry::new(header.size, header.upright, trimmed, options);
-    for size in [geometry.plan.scaled, geometry.plan.output] {
-        let area = u64::from(size.width) * u64::from(size.height);
-        let side_max = request.limits.output_side_max;
-        if size.width.max(size.height) > side_max || area > request.limits.output_pixels_max {
-            return Err(RenderError::enlarged_too_much(size, side_max));
-        }
-    }
-    Ok(geometry)
-}
-
-/// How much smaller a decoder may give a picture. Where it would give just the size that is wanted, half as much: the
-/// last step down to it is what Lanczos' filter is better at.
-fn shrink(geometry: &Geometry) -> u32 {
-    let shrink = geometry.shrink();
-    [8, 4, 2].into_iter().find(|factor| f64::from(*factor) <= shrink * 0.75).unwrap_or(1)
-}
-
-/// Does every step, in the order of the reference (delivery §5.1).
-fn develop(
-    picture: Picture,
-    stored: Size,
-    geometry: &Geometry,
-    _request: &RenderRequest,
-) -> Result<Picture, RenderError> {
-    let part = geometry.source.scaled(stored, picture.size);
-    let picture = steps::resize::resize(picture, part, geometry.resized)?;
-    Ok(steps::turn::turn(picture, geometry.turn))
 }

@@ -1,5 +1,7 @@
 //! Resizing: one box of a picture becomes another size.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -9,9 +11,9 @@ use crate::picture::{Layout, Picture};
 use crate::plan::Size;
 
 /// Resizes a part of a picture with Lanczos' filter of three lobes, in the light that the values stand for.
-pub(crate) fn resize(picture: Picture, part: Area, size: Size) -> Result<Picture, RenderError> {
+pub(crate) fn resize(picture: Cow<'_, Picture>, part: Area, size: Size) -> Result<Picture, RenderError> {
     if part == Area::whole(picture.size) && size == picture.size {
-        return Ok(picture);
+        return Ok(picture.into_owned());
     }
     let pixels = if picture.layout == Layout::Rgb { PixelType::U8x3 } else { PixelType::U8x4 };
     let wrong = |error: &dyn std::fmt::Display| RenderError::encoding(format_args!("cannot resize: {error}"));

@@ -25,10 +25,18 @@ impl Area {
         Area { x: 0.0, y: 0.0, width: size.width.into(), height: size.height.into() }
     }
 
-    /// Returns the same part of the picture in another size.
-    pub(crate) fn scaled(self, from: Size, to: Size) -> Area {
-        let x = f64::from(to.width) / f64::from(from.width);
-        let y = f64::from(to.height) / f64::from(from.height);
+    /// Returns the same part of a picture that a decoder gave smaller. One that shrinks by a whole factor rounds sides up,
+    /// and the last pixel stands for a part of one: its pixels are as wide as the factor says, not as the sides do.
+    pub(crate) fn shrunk(self, from: Size, to: Size) -> Area {
+        let is_factor = |factor: &u32| {
+            (from.width.div_ceil(*factor), from.height.div_ceil(*factor)) == (to.width, to.height)
+        };
+        let (x, y) = match [1, 2, 4, 8].into_iter().find(is_factor) {
+            Some(factor) => (1.0 / f64::from(factor), 1.0 / f64::from(factor)),
+            None => {
+                (f64::from(to.width) / f64::from(from.width), f64::from(to.height) / f64::from(from.height))
+            }
+        };
         Area { x: self.x * x, y: self.y * y, width: self.width * x, height: self.height * y }
     }
 }
@@ -226,6 +234,19 @@ mod tests {
         });
         let rows = picture.rows().skip(y).take(height).flat_map(|row| &row[x * 3..(x + width) * 3]);
         Picture::new(size(width as u32, height as u32), Layout::Rgb, rows.copied().collect()).unwrap()
+    }
+
+    #[test]
+    fn a_decoders_pixels_are_as_wide_as_it_shrinks() {
+        let area = Area { x: 40.0, y: 8.0, width: 411.0, height: 16.0 };
+        for (to, expected) in [
+            (size(451, 300), area),
+            (size(113, 75), Area { x: 10.0, y: 2.0, width: 102.75, height: 4.0 }),
+            (size(57, 38), Area { x: 5.0, y: 1.0, width: 51.375, height: 2.0 }),
+            (size(902, 75), Area { x: 80.0, y: 2.0, width: 822.0, height: 4.0 }),
+        ] {
+            assert_eq!(area.shrunk(size(451, 300), to), expected, "{to:?}");
+        }
     }
 
     #[test]

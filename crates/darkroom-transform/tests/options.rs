@@ -7,12 +7,19 @@ use darkroom_transform::{Accepts, RenderError, RenderRequest, Rendered, Rendered
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
 /// Pixels of a PNG, in as many channels as it has.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 struct Pixels {
     width: usize,
     height: usize,
     channels: usize,
     bytes: Vec<u8>,
+}
+
+/// Without the pixels, of which there are many.
+impl std::fmt::Debug for Pixels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}×{} in {} channels, {} on average", self.width, self.height, self.channels, self.mean())
+    }
 }
 
 impl Pixels {
@@ -130,7 +137,7 @@ fn each_option_gives_the_size_and_type_that_it_says() {
         (sized(Fit::Pad, 100, 100), 100, 100, MediaType::Png),
         (sized(Fit::Squeeze, 70, 90), 70, 90, MediaType::Png),
         (ImageOptions { gravity: Gravity::Auto, ..sized(Fit::Cover, 100, 100) }, 100, 100, MediaType::Png),
-        (ImageOptions { gravity: Gravity::Entropy, ..sized(Fit::Crop, 50, 299) }, 449, 299, MediaType::Png),
+        (ImageOptions { gravity: Gravity::Entropy, ..sized(Fit::Crop, 50, 299) }, 50, 299, MediaType::Png),
         (ImageOptions { trim: top_left, ..neutral() }, 400, 280, MediaType::Png),
         (ImageOptions { trim: top_left, quarter_turns: 1, ..neutral() }, 280, 400, MediaType::Png),
         (
@@ -147,12 +154,7 @@ fn each_option_gives_the_size_and_type_that_it_says() {
         let rendered = try_render(&chelsea, options.clone()).unwrap();
         let facts = rendered.facts;
         let found = (facts.content, facts.width, facts.height);
-        if options.fit == Fit::Crop && options.gravity == Gravity::Entropy {
-            // Half of what is asked for is narrower: the height rules, and the width is cut.
-            assert_eq!(found, (RenderedContent::Image(media_type), 50, 299), "{said}");
-        } else {
-            assert_eq!(found, (RenderedContent::Image(media_type), width, height), "{said}");
-        }
+        assert_eq!(found, (RenderedContent::Image(media_type), width, height), "{said}");
         assert_eq!(try_render(&chelsea, options).unwrap().bytes, rendered.bytes, "{said}");
     }
 }
@@ -192,17 +194,10 @@ fn turns_and_trims_move_pixels_and_change_none() {
 fn a_crop_shows_the_part_that_gravity_names() {
     let source = photo("chelsea.png");
     let pixels = Pixels::read(&source);
-    for (x, y, left, top) in
-        [(0.5, 0.5, 176, 100), (0.0, 0.0, 0, 0), (1.0, 1.0, 351, 200), (0.25, 0.75, 88, 150)]
-    {
-        let options = ImageOptions {
-            // Nothing is resized: the target's longer side is the source's.
-            gravity: Gravity::Point { x, y },
-            trim: Trim::default(),
-            ..sized(Fit::Crop, 100, 300)
-        };
-        let expected = pixels.moved(100, 300, |px, py| (px + left, py));
-        assert_eq!(shown(&source, options), expected, "{x}x{y}, {top}");
+    // As high as the source, so that nothing is resized.
+    for (x, left) in [(0.5, 176), (0.0, 0), (1.0, 351), (0.25, 88)] {
+        let options = ImageOptions { gravity: Gravity::Point { x, y: 0.5 }, ..sized(Fit::Cover, 100, 300) };
+        assert_eq!(shown(&source, options), pixels.moved(100, 300, |px, py| (px + left, py)), "{x}");
     }
 }
 
@@ -281,7 +276,8 @@ fn tones_are_what_a_computation_of_their_own_says() {
     let contrast = shown(&source, ImageOptions { contrast: 1.5, ..neutral() });
     assert_eq!(contrast, each(&|value| (value - 127.5) * 1.5 + 127.5));
     let dark = shown(&source, ImageOptions { gamma: 0.5, ..neutral() });
-    assert_eq!(dark, each(&|value| value * value / 255.0));
+    let squared = each(&|value| value * value / 255.0);
+    assert!(dark.bytes.iter().zip(&squared.bytes).all(|(got, want)| got.abs_diff(*want) <= 1));
     assert!(shown(&source, ImageOptions { gamma: 2.0, ..neutral() }).mean() > pixels.mean());
     for pixel in shown(&source, ImageOptions { saturation: 0.0, ..neutral() }).bytes.chunks(3) {
         assert!(pixel[0] == pixel[1] && pixel[1] == pixel[2], "{pixel:?}");

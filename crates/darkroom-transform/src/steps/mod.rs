@@ -33,7 +33,7 @@ pub(crate) fn lay_out(
     stored: Size,
     geometry: &Geometry,
 ) -> Result<Picture, RenderError> {
-    let part = geometry.source.scaled(stored, picture.size);
+    let part = geometry.source.shrunk(stored, picture.size);
     let picture = resize::resize(picture, part, geometry.resized)?;
     Ok(turn::turn(picture, geometry.turn))
 }

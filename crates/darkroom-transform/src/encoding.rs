@@ -97,3 +97,131 @@ fn jpeg(facts: Facts) -> Encoding {
     let huge = width > most && height > most;
     Encoding::Jpeg { progressive: !tiny && !huge }
 }
+
+#[cfg(test)]
+mod tests {
+    use darkroom_model::{ImageOptions, RenderLimits};
+
+    use super::*;
+    use crate::Accepts;
+
+    const NONE: Accepts = Accepts { avif: false, webp: false };
+    const WEBP: Accepts = Accepts { avif: false, webp: true };
+    const AVIF: Accepts = Accepts { avif: true, webp: false };
+    const BOTH: Accepts = Accepts { avif: true, webp: true };
+
+    const PROGRESSIVE: Encoding = Encoding::Jpeg { progressive: true };
+    const SEQUENTIAL: Encoding = Encoding::Jpeg { progressive: false };
+
+    fn request(format: OutputFormat, accepts: Accepts) -> RenderRequest {
+        let options = ImageOptions { format, ..ImageOptions::default() };
+        RenderRequest { options, accepts, limits: RenderLimits::default() }
+    }
+
+    fn photo(width: u32, height: u32) -> Facts {
+        let output = Size { width, height };
+        Facts { source: MediaType::Jpeg, output, is_animated: false, is_opaque: true }
+    }
+
+    #[test]
+    fn the_best_that_a_client_takes() {
+        use Encoding::{Avif, Gif, Png, WebP};
+        let small = photo(800, 600);
+        let large = photo(1_201, 600);
+        let of = |source, is_opaque| Facts { source, is_opaque, ..small };
+        for (facts, accepts, expected, warns) in [
+            (small, BOTH, Avif, false),
+            (small, AVIF, Avif, false),
+            (small, WEBP, WebP, false),
+            (small, NONE, PROGRESSIVE, false),
+            (photo(1_200, 1_200), BOTH, Avif, false),
+            (large, BOTH, WebP, true),
+            (large, AVIF, PROGRESSIVE, true),
+            (large, WEBP, WebP, false),
+            (large, NONE, PROGRESSIVE, false),
+            (photo(600, 1_201), BOTH, WebP, true),
+            (of(MediaType::Png, true), NONE, Png, false),
+            (of(MediaType::Png, false), NONE, Png, false),
+            (of(MediaType::Gif, true), NONE, Gif, false),
+            (of(MediaType::Gif, true), WEBP, WebP, false),
+            (of(MediaType::WebP, true), NONE, PROGRESSIVE, false),
+            (of(MediaType::WebP, false), NONE, Png, false),
+            (of(MediaType::Avif, true), NONE, PROGRESSIVE, false),
+            (of(MediaType::Avif, false), NONE, Png, false),
+            (of(MediaType::Png, false), BOTH, Avif, false),
+        ] {
+            let warning = warns.then_some(TOO_LARGE_FOR_AVIF);
+            let chosen = choose(&request(OutputFormat::Auto, accepts), facts);
+            assert_eq!(chosen, (expected, warning), "{facts:?} {accepts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_by_name() {
+        use Encoding::{Avif, Png, WebP};
+        let opaque = photo(800, 600);
+        let clear = Facts { is_opaque: false, ..opaque };
+        let large = photo(1_201, 600);
+        for (format, facts, expected, warning) in [
+            (OutputFormat::Avif, opaque, Avif, None),
+            (OutputFormat::Avif, large, WebP, Some(TOO_LARGE_FOR_AVIF)),
+            (OutputFormat::WebP, large, WebP, None),
+            (OutputFormat::Jpeg, opaque, PROGRESSIVE, None),
+            (OutputFormat::Jpeg, clear, PROGRESSIVE, None),
+            (OutputFormat::BaselineJpeg, opaque, SEQUENTIAL, None),
+            (OutputFormat::Png, opaque, PROGRESSIVE, Some(JPEG_OR_PNG)),
+            (OutputFormat::Png, clear, Png, Some(JPEG_OR_PNG)),
+            (OutputFormat::PngForce, opaque, Png, None),
+            (OutputFormat::PngForce, clear, Png, None),
+        ] {
+            // What the client says it takes does not count.
+            for accepts in [NONE, BOTH] {
+                assert_eq!(choose(&request(format, accepts), facts), (expected, warning), "{format:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn jpegs_are_progressive_between_two_sizes() {
+        for (width, height, expected) in [
+            (49, 49, SEQUENTIAL),
+            (50, 49, PROGRESSIVE),
+            (49, 50, PROGRESSIVE),
+            (50, 50, PROGRESSIVE),
+            (3_000, 3_000, PROGRESSIVE),
+            (3_001, 3_000, PROGRESSIVE),
+            (3_000, 3_001, PROGRESSIVE),
+            (3_001, 3_001, SEQUENTIAL),
+        ] {
+            let chosen = choose(&request(OutputFormat::Jpeg, NONE), photo(width, height));
+            assert_eq!(chosen.0, expected, "{width}×{height}");
+        }
+    }
+
+    #[test]
+    fn fast_is_above_every_format() {
+        for format in OutputFormat::ALL {
+            let mut request = request(format, BOTH);
+            request.options.fast_compression = true;
+            assert_eq!(choose(&request, photo(800, 600)).0, SEQUENTIAL);
+            let clear = Facts { is_opaque: false, ..photo(800, 600) };
+            assert_eq!(choose(&request, clear).0, Encoding::Png);
+        }
+    }
+
+    #[test]
+    fn animations_are_gifs_or_webps() {
+        let facts = Facts { is_animated: true, ..photo(2_000, 600) };
+        for (format, accepts, expected) in [
+            (OutputFormat::Auto, NONE, Encoding::Gif),
+            (OutputFormat::Auto, AVIF, Encoding::Gif),
+            (OutputFormat::Auto, BOTH, Encoding::WebP),
+            (OutputFormat::WebP, NONE, Encoding::WebP),
+        ] {
+            for source in [MediaType::Gif, MediaType::WebP] {
+                let chosen = choose(&request(format, accepts), Facts { source, ..facts });
+                assert_eq!(chosen, (expected, None), "{format:?} {accepts:?}");
+            }
+        }
+    }
+}

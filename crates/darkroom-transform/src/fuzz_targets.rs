@@ -1,10 +1,64 @@
-//! What must hold for any bytes at all: the bodies of the fuzz targets in `fuzz/`, replayed over the committed corpus by
-//! every test run.
+//! What must hold for any bytes at all: the bodies of the fuzz targets in `fuzz/`.
+//!
+//! They stand here so that tests on the stable compiler run them too, over the committed corpora and over damaged files.
+//! Each panics when a promise is broken.
 
-use darkroom_model::image_options::OutputFormat;
+use darkroom_model::image_options::{OutputFormat, Width};
 use darkroom_model::{ImageOptions, Limits, MediaType, RenderLimits};
 
-use crate::{Accepts, RenderRequest, probe, render};
+use crate::render::render_unguarded;
+use crate::{Accepts, RenderRequest, RenderedContent, probe, render};
+
+/// Limits that let a target run a thousand times a second.
+const LIMITS: RenderLimits = RenderLimits {
+    pixels_max: 1 << 18,
+    side_max: 4_096,
+    animation_pixels_max: 1 << 17,
+    progressive_work_max: 1 << 20,
+    output_side_max: 4_096,
+    output_pixels_max: 1 << 18,
+    avif_side_max: 64,
+    ..RenderLimits::DEFAULT
+};
+
+/// The bytes may be a JPEG.
+pub fn render_jpeg(bytes: &[u8]) {
+    render_as(bytes, MediaType::Jpeg);
+}
+
+/// The bytes may be a PNG.
+pub fn render_png(bytes: &[u8]) {
+    render_as(bytes, MediaType::Png);
+}
+
+/// The bytes may be a GIF.
+pub fn render_gif(bytes: &[u8]) {
+    render_as(bytes, MediaType::Gif);
+}
+
+/// The bytes may be a WebP.
+pub fn render_webp(bytes: &[u8]) {
+    render_as(bytes, MediaType::WebP);
+}
+
+/// A file is rendered, whole and smaller, or refused; no codec panics; and what comes out is what was promised, by the
+/// word of the probe.
+fn render_as(bytes: &[u8], media_type: MediaType) {
+    let limits = Limits { pixels_max: LIMITS.pixels_max, side_max: LIMITS.side_max, ..Limits::default() };
+    if !probe(bytes, &limits).is_ok_and(|probed| probed.media_type == media_type) {
+        return;
+    }
+    let small = Some(Width::Pixels(9));
+    for (width, format) in [(None, OutputFormat::Auto), (small, OutputFormat::BaselineJpeg)] {
+        let options = ImageOptions { width, format, ..ImageOptions::default() };
+        let request = RenderRequest { options, accepts: Accepts::default(), limits: LIMITS };
+        let Ok(rendered) = render_unguarded(bytes, &request) else { continue };
+        let probed = probe(&rendered.bytes, &Limits::default()).expect("what is sent can be read");
+        assert_eq!(rendered.facts.content, RenderedContent::Image(probed.media_type));
+        assert_eq!((rendered.facts.width, rendered.facts.height), (probed.width, probed.height));
+        assert!(width.is_none() || probed.width <= 9, "{} wide", probed.width);
+    }
+}
 
 /// The bytes are an AVIF. It is rendered or refused, and what is rendered is a picture.
 pub fn render_avif(bytes: &[u8]) {

@@ -23,11 +23,12 @@ const QUALITY: u8 = 85;
 pub fn render(source: &[u8], request: &RenderRequest) -> Result<Rendered, RenderError> {
     // No decoder is meant to panic, and fuzzing looks for where one does. Until it is found, a stranger's file costs an
     // error and not the process. Nothing that is seen afterwards was touched before.
-    let rendered = catch_unwind(AssertUnwindSafe(|| render_guarded(source, request)));
+    let rendered = catch_unwind(AssertUnwindSafe(|| render_unguarded(source, request)));
     rendered.unwrap_or_else(|_| Err(RenderError::damaged("a codec gave up on it")))
 }
 
-fn render_guarded(source: &[u8], request: &RenderRequest) -> Result<Rendered, RenderError> {
+/// As [`render`], but a panic of a codec goes through, for fuzzing to find.
+pub(crate) fn render_unguarded(source: &[u8], request: &RenderRequest) -> Result<Rendered, RenderError> {
     let probe = look_at(source, request)?;
     if probe.media_type == MediaType::Svg {
         return svg::render(source, &probe, request);

@@ -112,6 +112,13 @@ fn adobes_ink_is_what_other_peoples_ink_is_not() {
 }
 
 #[test]
+fn inks_that_the_decoder_cannot_join_are_refused() {
+    let uneven = file("../../../fuzz/corpus/render_jpeg/cmyk-q95-p0-s2");
+    let rendered = render(&uneven, &request(OutputFormat::Jpeg));
+    assert!(matches!(rendered, Err(RenderError::Unsupported(_))), "{rendered:?}");
+}
+
+#[test]
 fn a_progressive_jpeg_costs_its_pixels_times_its_scans() {
     let source = file("pictures/progressive.jpg");
     let scans = source.windows(2).filter(|window| window == b"\xff\xda").count() as u64;

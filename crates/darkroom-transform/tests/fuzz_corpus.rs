@@ -29,3 +29,23 @@ fn render_avif_corpus_is_rendered_or_refused() {
 fn sanitise_svg_corpus_is_harmless_or_refused() {
     replay("sanitise_svg", fuzz_targets::sanitise_svg);
 }
+
+#[test]
+fn render_jpeg_corpus_is_rendered_or_refused() {
+    replay("render_jpeg", fuzz_targets::render_jpeg);
+}
+
+#[test]
+fn render_png_corpus_is_rendered_or_refused() {
+    replay("render_png", fuzz_targets::render_png);
+}
+
+#[test]
+fn render_gif_corpus_is_rendered_or_refused() {
+    replay("render_gif", fuzz_targets::render_gif);
+}
+
+#[test]
+fn render_webp_corpus_is_rendered_or_refused() {
+    replay("render_webp", fuzz_targets::render_webp);
+}

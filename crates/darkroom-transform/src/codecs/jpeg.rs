@@ -2,7 +2,8 @@
 
 use darkroom_model::RenderLimits;
 use libjpeg_turbo_rs::{
-    ColorSpace, DecodeLimits, Decoder as Reader, Encoder, JpegError, PixelFormat, ScalingFactor, Subsampling,
+    ColorSpace, ComponentInfo, DecodeLimits, Decoder as Reader, Encoder, JpegError, PixelFormat,
+    ScalingFactor, Subsampling,
 };
 
 use super::{Decoder, EncodeOptions, Frame, Header};
@@ -35,6 +36,9 @@ impl<'a> JpegDecoder<'a> {
         if reader.header().is_progressive && scans_max < SCANS_MAX as u64 {
             let decode_limits = DecodeLimits { max_scans: scans_max as usize, ..decode_limits };
             reader = Reader::new_with_limits(bytes, decode_limits).map_err(decode_error)?;
+        }
+        if !is_sampling_read(&reader) {
+            return Err(RenderError::Unsupported("JPEG with unevenly sampled inks".to_owned()));
         }
         // As browsers show what is cut off: the part that is there.
         reader.set_lenient(true);
@@ -72,6 +76,22 @@ impl Decoder for JpegDecoder<'_> {
         let picture =
             picture.ok_or_else(|| RenderError::damaged("the JPEG has fewer pixels than it says"))?;
         Ok(Some(Frame { picture, delay_ms: 0 }))
+    }
+}
+
+/// Says whether the decoder can join the planes. Of four inks it takes the first and the last to have every pixel, and
+/// the other two to be alike; of others it would read past the end of a plane, and panic.
+fn is_sampling_read(reader: &Reader<'_>) -> bool {
+    let sampling = |component: &ComponentInfo| (component.horizontal_sampling, component.vertical_sampling);
+    match &reader.header().components[..] {
+        [cyan, magenta, yellow, black] => {
+            let ((across, down), (fewer_across, fewer_down)) = (sampling(cyan), sampling(magenta));
+            sampling(black) == (across, down)
+                && sampling(yellow) == (fewer_across, fewer_down)
+                && fewer_across <= across
+                && fewer_down <= down
+        }
+        _ => true,
     }
 }
 

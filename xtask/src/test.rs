@@ -86,3 +86,11 @@ fn libaom() -> Result<Tally, Failure> {
 fn proxy() -> Result<Tally, Failure> {
     run_tests(&mut cargo(&["test", "--workspace", "--test", "proxy", "--", "--ignored"]))
 }
+
+/// Makes docs/options.md and its pictures anew.
+pub(crate) fn golden() -> Result<(), Failure> {
+    let mut command = cargo(&["test", "--package", "darkroom", "--test", "outside", "golden"]);
+    run(command.env("UPDATE_GENERATED", "1"))?;
+    println!("\nlook at every picture that changed: git diff --stat docs/options");
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! Our own chores, in Rust, so that nobody needs another tool: `cargo xtask help` lists them.
 
 mod bench;
+mod bench_deliver;
 mod clients;
 mod full_disk;
 mod lint;
@@ -23,6 +24,8 @@ Chores of the Darkroom workspace:
   cargo xtask bench connections     lists beside 10,000 idle connections and 200 slow ones, and without them
   cargo xtask bench hand-over       a picture of 5 MB rendered by a worker, and in the same process
   cargo xtask bench start           from the start of a process to its first answer: dev, and serve
+  cargo xtask bench deliver         renderings, against sharp, ipx and thumbor; fetches them, writes docs/performance.md
+  cargo xtask golden                docs/options.md and its pictures anew: look at every one afterwards
   cargo xtask lint                  formatting, lints and the manual's links, warnings denied
 ";
 
@@ -41,6 +44,8 @@ fn main() -> ExitCode {
         ["bench", "connections"] => bench::connections(),
         ["bench", "hand-over"] => bench::hand_over(),
         ["bench", "start"] => bench::start(),
+        ["golden"] => test::golden(),
+        ["bench", "deliver"] => bench_deliver::deliver(),
         ["lint"] => lint::lint(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -48,6 +48,69 @@ impl DeliveryError {
         DeliveryError::denied("This account doesn't have variant with this name")
     }
 
+    /// 403: what is to be transformed is no URL that is asked for.
+    pub fn invalid_source() -> DeliveryError {
+        DeliveryError::new(403, 9406, "Could not fetch the image - invalid URL")
+    }
+
+    /// 403: the operator did not allow the origin of what is to be transformed.
+    pub fn origin_not_allowed() -> DeliveryError {
+        DeliveryError::new(403, 9401, "Transformation origin is not in allowed origins list")
+    }
+
+    /// 508: what is to be transformed comes from a server that asks us for it.
+    pub fn transformation_loop() -> DeliveryError {
+        DeliveryError::new(508, 9403, "Requested resized version of an already-resized image")
+    }
+
+    /// 502: the name of the origin does not lead to anything that may be called.
+    pub fn origin_unresolved() -> DeliveryError {
+        DeliveryError::new(502, 9407, "Could not fetch the image - invalid URL: resolver error")
+    }
+
+    /// 502: no connection to the origin, or none that can be trusted.
+    pub fn origin_unreachable() -> DeliveryError {
+        DeliveryError::new(502, 9510, "Could not fetch the image")
+    }
+
+    /// 502: what the origin sent is no answer.
+    pub fn origin_unreadable() -> DeliveryError {
+        DeliveryError::new(502, 9505, "Could not fetch the image")
+    }
+
+    /// 504: the origin took too long.
+    pub fn origin_too_slow() -> DeliveryError {
+        DeliveryError::new(504, 9504, "Could not fetch the image - request timed out")
+    }
+
+    /// 413: the file of the origin is too large.
+    pub fn source_too_large() -> DeliveryError {
+        DeliveryError::new(413, 9402, "Could not fetch the image — file too large")
+    }
+
+    /// 400: the origin redirects to what is no URL.
+    pub fn bad_redirect() -> DeliveryError {
+        DeliveryError::new(400, 9420, "Redirection to an invalid URL")
+    }
+
+    /// 400: the origin redirects too often.
+    pub fn too_many_redirects() -> DeliveryError {
+        DeliveryError::new(400, 9421, "Too many redirects")
+    }
+
+    /// The origin answered with a status that is no success: 404 stays 404, another 4xx stays what it is, the rest is 502.
+    pub fn origin_status(status: u16) -> DeliveryError {
+        let told = |status, code, answered| {
+            let message = format!("Could not fetch the image — the server returned HTTP error {answered}");
+            DeliveryError::new(status, code, message)
+        };
+        match status {
+            404 => DeliveryError::image_missing(),
+            400..=499 => told(status, 9408, status),
+            _ => told(502, 9509, status),
+        }
+    }
+
     /// 400: the list of options asks for nothing, or for what there is not.
     pub fn invalid_options(reason: impl std::fmt::Display) -> DeliveryError {
         DeliveryError::new(400, 9401, format!("Missing or invalid resizing parameters: {reason}"))
@@ -129,11 +192,6 @@ impl DeliveryError {
     /// 504: it took too long.
     pub fn took_too_long() -> DeliveryError {
         DeliveryError::new(504, 9529, "The image is too large to process or the service is too busy")
-    }
-
-    /// 501: documented, but not built yet.
-    pub fn not_implemented(what: &str) -> DeliveryError {
-        DeliveryError::new(501, 5501, format!("Not implemented: {what}"))
     }
 
     /// 503: the server starts or stops.

@@ -31,9 +31,6 @@ impl DeliveryPath {
     /// Takes apart the raw path of a URL.
     pub fn parse(raw_path: &str) -> Result<DeliveryPath, DeliveryError> {
         let hosted = match raw_path.strip_prefix("/cdn-cgi/") {
-            Some(own) if own.starts_with("image/") => {
-                return Err(DeliveryError::not_implemented("transformation of remote images"));
-            }
             Some(own) => own.strip_prefix("imagedelivery/"),
             None => raw_path.strip_prefix('/'),
         };
@@ -157,10 +154,7 @@ mod tests {
     fn names_that_nobody_has_are_missing() {
         refused("/ha%20sh/a/public", DeliveryError::unknown_account());
         refused("/ha.sh/a/public", DeliveryError::unknown_account());
-        refused(
-            "/cdn-cgi/image/w=50/a.png",
-            DeliveryError::not_implemented("transformation of remote images"),
-        );
+        refused("/cdn-cgi/image/w=50/a.png", DeliveryError::not_found());
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub struct OptionList {
     pub options: ImageOptions,
     /// What the client should know, for the header `warning`; at most [`WARNINGS_MAX`].
     pub warnings: Vec<String>,
+    /// Whether a format was asked for: without one, images from elsewhere are not those of the account (reference:
+    /// delivery §4.1).
+    pub is_format_given: bool,
 }
 
 impl OptionList {
@@ -80,7 +83,8 @@ impl OptionList {
         if given.is_empty() {
             return Err(DeliveryError::invalid_options("expected at least one option, such as width=400"));
         }
-        Ok(OptionList { options: reading.options, warnings: reading.warnings })
+        let is_format_given = given.iter().any(|(row, _)| row.name == "format");
+        Ok(OptionList { options: reading.options, warnings: reading.warnings, is_format_given })
     }
 }
 

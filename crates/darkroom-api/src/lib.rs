@@ -26,6 +26,7 @@ pub mod list_query;
 pub mod list_v1_query;
 pub mod openapi;
 pub mod schema;
+pub mod transform_path;
 
 pub use bodies::direct_upload::{DirectUpload, DirectUploadForm, write_direct_upload};
 pub use bodies::edit::parse_edit;
@@ -38,3 +39,4 @@ pub use error_codes::{ApiError, ErrorName};
 pub use image_options::OptionList;
 pub use list_query::ListQuery;
 pub use list_v1_query::ListV1Query;
+pub use transform_path::{TransformPath, TransformRules, TransformSource};

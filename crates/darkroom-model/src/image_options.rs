@@ -210,6 +210,9 @@ pub struct Color {
 pub enum OutputFormat {
     /// The best that the client takes.
     Auto,
+    /// What every client takes: JPEG, or PNG where something shines through. It has no name that can be asked for; it is
+    /// what images from elsewhere have when nothing is.
+    Plain,
     /// AVIF if it can be, else WebP or JPEG.
     Avif,
     /// WebP.
@@ -229,7 +232,7 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// Every format.
+    /// Every format that can be asked for.
     pub const ALL: [OutputFormat; 9] = [
         OutputFormat::Auto,
         OutputFormat::Avif,
@@ -246,6 +249,7 @@ impl OutputFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             OutputFormat::Auto => "auto",
+            OutputFormat::Plain => "plain",
             OutputFormat::Avif => "avif",
             OutputFormat::WebP => "webp",
             OutputFormat::Jpeg => "jpeg",

@@ -15,6 +15,7 @@
 
 pub mod account;
 pub mod account_settings;
+pub mod allowed_origin;
 pub mod clock;
 pub mod compatibility;
 pub mod cursor;
@@ -39,6 +40,7 @@ pub use account_settings::{
     AccountConfig, AccountConfigEdit, AccountSettings, AccountSettingsChange, AccountSettingsError,
     SigningKeyName, SigningKeyValue,
 };
+pub use allowed_origin::AllowedOrigin;
 pub use clock::{Clock, Ids, RandomIds, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use cursor::{Cursor, Sequence, SortOrder};

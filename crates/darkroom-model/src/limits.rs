@@ -42,6 +42,9 @@ pub struct Limits {
     /// How long fetching a file may take, from the name of its host to its last byte, redirects included. Default 30 s
     /// (reference: api §3.2): an origin that feeds a byte at a time is no reason to hold memory.
     pub fetch_wait: Duration,
+    /// Bytes of a file from elsewhere that is transformed. Default 100 MiB (reference: delivery §13). Such files share the
+    /// memory of uploads while they are transformed.
+    pub remote_file_bytes_max: usize,
     /// Redirects that are followed on the way to a file. Default 5 (reference: api §3.2).
     pub redirects_max: usize,
     /// Files fetched at the same time; further ones wait. Default 16: slow origins hold 160 of the 256 MiB that uploads
@@ -174,6 +177,7 @@ impl Limits {
         side_max: 12_000,
         head_bytes_max: 64 << 10,
         fetch_wait: Duration::from_secs(30),
+        remote_file_bytes_max: 100 << 20,
         redirects_max: 5,
         fetches_max: 16,
         connections_max: 4_096,

@@ -143,6 +143,15 @@ impl SourceUrl {
         }
     }
 
+    /// Returns the URL as text, without user and password.
+    pub fn to_url(&self) -> String {
+        let scheme = match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        format!("{scheme}://{}{}", self.authority(), self.target)
+    }
+
     /// Returns user and password, if there are any.
     pub fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()

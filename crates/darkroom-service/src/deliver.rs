@@ -9,6 +9,7 @@ use darkroom_model::{
 };
 use darkroom_transform::{RenderError, RenderRequest, Rendered};
 
+use crate::FetchError;
 use crate::error::Cause;
 use crate::render_workers::RenderFailure;
 use crate::rendering::RenderPlan;
@@ -82,6 +83,12 @@ pub enum DeliverError {
     /// The image is private and the signature counts no more: 403, 9425.
     #[error("signature has expired")]
     SignatureExpired,
+    /// The source is of an origin that the operator did not allow: 403, 9401.
+    #[error("the origin is not allowed")]
+    OriginNotAllowed,
+    /// The source could not be fetched.
+    #[error("the source could not be fetched")]
+    Fetch(#[source] FetchError),
     /// The original cannot be rendered as it was asked for.
     #[error("the image cannot be rendered")]
     Render(#[source] RenderError),

@@ -40,6 +40,7 @@ mod renditions;
 mod service;
 mod sweep;
 mod tasks;
+mod transform;
 mod upload;
 
 pub use darkroom_catalog::{LmdbOptions as CatalogThresholds, Page, PageWork};
@@ -62,4 +63,5 @@ pub use rendering::{RenderPlan, RenditionName, Viewer};
 pub use renditions::{MakingTimes, Purged, Rendition, Served};
 pub use service::Service;
 pub use sweep::Swept;
+pub use transform::{KnownSource, TransformOptions, Transformed};
 pub use upload::{Upload, UploadPermit};

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use darkroom_catalog::LmdbOptions;
 use darkroom_model::{Limits, Network};
 
+use crate::TransformOptions;
+
 /// What a service is opened from.
 #[derive(Clone, Debug)]
 pub struct ServiceOptions {
@@ -18,6 +20,8 @@ pub struct ServiceOptions {
     pub renditions: Option<PathBuf>,
     /// Networks that are not public and may be called all the same to fetch files.
     pub allow_private_sources: Vec<Network>,
+    /// Whose images are transformed by URL.
+    pub transform: TransformOptions,
     /// The program whose command `render-worker` renders; without one nothing is rendered.
     pub render_program: Option<PathBuf>,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use darkroom_model::image_options::{OutputFormat, Width};
 use darkroom_model::{ImageOptions, MediaType, Original, RenderLimits};
-use darkroom_transform::{Accepts, OUTPUT_VERSION, RenderRequest};
+use darkroom_transform::{Accepts, OUTPUT_VERSION, Probe, RenderRequest};
 
 /// What a client shows of itself that images are made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub struct Viewer {
     pub accepts: Accepts,
     /// How wide an image is for it where the width is left to its screen, in pixels (reference: delivery §5.3).
     pub auto_width: u32,
+    /// Whether it says that its line is slow (reference: delivery §4.3).
+    pub is_slow: bool,
 }
 
 /// What is to be made of a source.
@@ -24,6 +26,8 @@ pub struct RenderPlan {
     pub depends_on_accept: bool,
     /// Whether another screen could get another width.
     pub depends_on_screen: bool,
+    /// Whether another line could get another quality.
+    pub depends_on_line: bool,
 }
 
 /// The name of a rendition: the same for the same bytes, and for no others.
@@ -38,6 +42,26 @@ impl RenderPlan {
         RenderPlan::new(hosted, viewer, limits)
     }
 
+    /// Plans for an image from elsewhere (reference: delivery §4.1, §4.3). Where no format is asked for it is a plain one.
+    pub fn remote(
+        options: ImageOptions,
+        is_format_given: bool,
+        viewer: &Viewer,
+        limits: RenderLimits,
+    ) -> RenderPlan {
+        let format = if is_format_given { options.format } else { OutputFormat::Plain };
+        let quality = options.slow_connection_quality.filter(|_| viewer.is_slow).or(options.quality);
+        let depends_on_line = options.slow_connection_quality.is_some();
+        let remote = ImageOptions {
+            format,
+            quality,
+            slow_connection_quality: None,
+            redirect_on_error: false,
+            ..options
+        };
+        RenderPlan { depends_on_line, ..RenderPlan::new(remote, viewer, limits) }
+    }
+
     /// Plans with options that all mean something. What cannot make a difference is left out, so that clients who get
     /// the same share it.
     fn new(options: ImageOptions, viewer: &Viewer, limits: RenderLimits) -> RenderPlan {
@@ -49,7 +73,7 @@ impl RenderPlan {
             width => width,
         };
         let request = RenderRequest { options: ImageOptions { width, ..options }, accepts, limits };
-        RenderPlan { request, depends_on_accept, depends_on_screen }
+        RenderPlan { request, depends_on_accept, depends_on_screen, depends_on_line: false }
     }
 
     /// Returns the name of what this plan makes of content with this hash.
@@ -64,12 +88,18 @@ impl RenderPlan {
     /// Says whether an original is sent as it is: an animation that stays one and is too large to be rendered, though not
     /// to be delivered (reference: delivery §7).
     pub fn sends_as_is(&self, original: &Original) -> bool {
+        let Original { media_type, width, height, frames, .. } = *original;
+        self.sends_source_as_is(&Probe { media_type, width, height, frames })
+    }
+
+    /// As [`RenderPlan::sends_as_is`], of any source.
+    pub(crate) fn sends_source_as_is(&self, source: &Probe) -> bool {
         let RenderRequest { options, limits, .. } = &self.request;
-        let is_animation =
-            matches!(original.media_type, MediaType::Gif | MediaType::WebP) && original.frames > 1;
-        let shows_frames = matches!(options.format, OutputFormat::Auto | OutputFormat::WebP);
+        let is_animation = matches!(source.media_type, MediaType::Gif | MediaType::WebP) && source.frames > 1;
+        let shows_frames =
+            matches!(options.format, OutputFormat::Auto | OutputFormat::Plain | OutputFormat::WebP);
         let stays_one = is_animation && shows_frames && options.animated && !options.fast_compression;
-        let area = u64::from(original.width) * u64::from(original.height) * u64::from(original.frames);
+        let area = u64::from(source.width) * u64::from(source.height) * u64::from(source.frames);
         stays_one && area > limits.animation_pixels_max && area <= limits.pixels_max
     }
 }
@@ -99,8 +129,10 @@ mod tests {
     use super::*;
     use darkroom_model::{AccountId, OriginalKey};
 
-    const PLAIN: Viewer = Viewer { accepts: Accepts { avif: false, webp: false }, auto_width: 960 };
-    const MODERN: Viewer = Viewer { accepts: Accepts { avif: true, webp: true }, auto_width: 320 };
+    const PLAIN: Viewer =
+        Viewer { accepts: Accepts { avif: false, webp: false }, auto_width: 960, is_slow: false };
+    const MODERN: Viewer =
+        Viewer { accepts: Accepts { avif: true, webp: true }, auto_width: 320, is_slow: true };
 
     fn name(change: impl FnOnce(&mut ImageOptions), viewer: &Viewer) -> RenditionName {
         let mut options = ImageOptions::default();

@@ -19,6 +19,7 @@ use crate::render_workers::{RenderWorkers, RenderWorkersOptions};
 use crate::renditions::{Purged, Renditions};
 use crate::sweep::Sweeper;
 use crate::tasks::Tasks;
+use crate::transform::{Sources, TransformOptions};
 use crate::upload::{UPLOAD_MEMORY_UNIT, memory_units};
 
 /// The service behind every request. Cheap to share behind an [`Arc`]; one for each pair of stores.
@@ -38,6 +39,7 @@ pub(crate) struct Stores {
     pub(crate) upload_memory: Arc<Semaphore>,
     pub(crate) fetcher: Fetcher,
     pub(crate) fetches: Semaphore,
+    pub(crate) sources: Sources,
     pub(crate) removals: Arc<Semaphore>,
     pub(crate) free_space: FreeSpace,
     pub(crate) render_workers: RenderWorkers,
@@ -77,8 +79,15 @@ impl Service {
         ids: Arc<dyn Ids>,
     ) -> Result<Service, OpenError> {
         let (catalog_clock, catalog_ids) = (Arc::clone(&clock), Arc::clone(&ids));
-        let ServiceOptions { catalog, originals, renditions, limits, allow_private_sources, render_program } =
-            options;
+        let ServiceOptions {
+            catalog,
+            originals,
+            renditions,
+            limits,
+            allow_private_sources,
+            transform,
+            render_program,
+        } = options;
         let fetcher = Fetcher::new(allow_private_sources, limits);
         let free_space = match &originals {
             OriginalsPlace::Memory => FreeSpace::default(),
@@ -94,7 +103,8 @@ impl Service {
         let stores = Stores::new(catalog, originals, fetcher, limits, clock, ids);
         let render_workers = RenderWorkers::new(RenderWorkersOptions::new(render_program, &limits));
         let renditions = Arc::new(renditions);
-        let stores = Arc::new(Stores { free_space, render_workers, renditions, ..stores });
+        let sources = Sources::new(transform);
+        let stores = Arc::new(Stores { free_space, render_workers, renditions, sources, ..stores });
         let sweeper = Some(Sweeper::begin(&stores));
         Ok(Service { stores, sweeper })
     }
@@ -208,6 +218,7 @@ impl Stores {
             upload_memory: Arc::new(Semaphore::new(memory_units(&limits))),
             fetcher,
             fetches: Semaphore::new(limits.fetches_max),
+            sources: Sources::new(TransformOptions::default()),
             removals: Arc::new(Semaphore::new(REMOVALS_MAX)),
             free_space: FreeSpace::default(),
             render_workers: RenderWorkers::new(RenderWorkersOptions::new(None, &limits)),

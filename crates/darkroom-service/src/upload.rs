@@ -11,6 +11,7 @@ use darkroom_model::{
 use darkroom_transform::{Probe, probe};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::fetch::Errand;
 use crate::service::Stores;
 use crate::{Service, ServiceError};
 
@@ -53,10 +54,7 @@ impl Service {
     /// waiting when less than [`Limits::min_free_bytes`] are free where the originals lie.
     pub async fn reserve_upload(&self, bytes: usize) -> Result<UploadPermit, ServiceError> {
         self.check_free_space()?;
-        let units = bytes.div_ceil(UPLOAD_MEMORY_UNIT).min(memory_units(self.limits()));
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.stores.upload_memory).acquire_many_owned(units).await;
-        permit.map(|_permit| UploadPermit { _permit }).map_err(|_| ServiceError::Unavailable)
+        self.stores.reserve_memory(bytes).await
     }
 
     /// Stores an image. The id of an image that exists is never given anew: of any number of simultaneous uploads
@@ -117,10 +115,10 @@ impl Service {
         let _place = fetches.acquire().await.map_err(|_| ServiceError::Unavailable)?;
         let memory = self.reserve_upload(limits.file_bytes_max).await?;
         counters.fetches.fetch_add(1, Ordering::Relaxed);
-        let file = fetcher.fetch(url, limits.file_bytes_max).await.inspect_err(|_| {
+        let file = fetcher.fetch(url, Errand::upload(limits.file_bytes_max)).await.inspect_err(|_| {
             counters.fetch_failures.fetch_add(1, Ordering::Relaxed);
         });
-        Ok((file.map_err(ServiceError::Fetch)?, memory))
+        Ok((file.map_err(ServiceError::Fetch)?.bytes, memory))
     }
 
     /// Refuses what no file could mend, and any file while there is no room.
@@ -167,6 +165,16 @@ impl Looked {
         let Probe { media_type, width, height, frames } = self.probe;
         let content_hash = self.content_hash;
         Original { key, media_type, size_bytes: length as u64, width, height, frames, content_hash }
+    }
+}
+
+impl Stores {
+    /// Waits until so many bytes of the memory that uploads share are free, or all of it if that is less.
+    pub(crate) async fn reserve_memory(&self, bytes: usize) -> Result<UploadPermit, ServiceError> {
+        let units = bytes.div_ceil(UPLOAD_MEMORY_UNIT).min(memory_units(&self.limits));
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.upload_memory).acquire_many_owned(units).await;
+        permit.map(|_permit| UploadPermit { _permit }).map_err(|_| ServiceError::Unavailable)
     }
 }
 

@@ -102,6 +102,7 @@ impl SmallDisk {
             limits: Limits { min_free_bytes, ..Limits::default() },
             renditions: None,
             allow_private_sources: Vec::new(),
+            transform: darkroom_service::TransformOptions::default(),
             render_program: None,
         };
         let service = Service::open(options, TestClock::late(), Arc::new(TestIds::default())).await.unwrap();

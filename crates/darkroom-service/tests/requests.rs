@@ -244,6 +244,7 @@ async fn a_folder_keeps_everything_over_a_restart() {
         limits: Limits::default(),
         renditions: None,
         allow_private_sources: Vec::new(),
+        transform: darkroom_service::TransformOptions::default(),
         render_program: None,
     };
     let ids = Arc::new(TestIds::default());
@@ -280,6 +281,7 @@ async fn stores_that_would_lose_everything_are_refused() {
             limits: Limits::default(),
             renditions: None,
             allow_private_sources: Vec::new(),
+            transform: darkroom_service::TransformOptions::default(),
             render_program: None,
         };
         Service::open(options, TestClock::late(), Arc::new(TestIds::default())).await.map(drop)
@@ -302,6 +304,7 @@ async fn uploads_share_the_memory_that_the_limit_allows() {
         limits,
         renditions: None,
         allow_private_sources: Vec::new(),
+        transform: darkroom_service::TransformOptions::default(),
         render_program: None,
     };
     let service = Service::open(options, TestClock::late(), Arc::new(TestIds::default())).await.unwrap();

@@ -24,6 +24,7 @@ pub(crate) fn is_left_alone(probe: &Probe, request: &RenderRequest) -> bool {
 pub(crate) fn is_kept(probe: &Probe, request: &RenderRequest) -> bool {
     let has_frames = probe.frames > 1 && matches!(probe.media_type, MediaType::Gif | MediaType::WebP);
     let format = request.options.format;
-    let holds_frames = matches!(format, OutputFormat::Auto | OutputFormat::WebP | OutputFormat::Json);
+    let holds_frames =
+        matches!(format, OutputFormat::Auto | OutputFormat::Plain | OutputFormat::WebP | OutputFormat::Json);
     has_frames && request.options.animated && holds_frames
 }

@@ -76,6 +76,7 @@ pub(crate) fn choose(request: &RenderRequest, facts: Facts) -> (Encoding, Option
             (Encoding::Gif, too_large.filter(|_| accepts.avif))
         }
         OutputFormat::Auto => (jpeg_or_png(facts), too_large.filter(|_| accepts.avif)),
+        OutputFormat::Plain => (jpeg_or_png(facts), None),
         OutputFormat::WebP => (Encoding::WebP, None),
         OutputFormat::PngForce => (Encoding::Png, None),
         OutputFormat::Png => (jpeg_or_png(facts), Some(JPEG_OR_PNG)),

@@ -52,14 +52,14 @@ impl<'r> Recipe<'r> {
         Ok(recipe)
     }
 
-    /// How many times smaller a decoder may give each frame. Where it would give just the size that is wanted, half as
-    /// much: the last step down to it is what Lanczos' filter is better at. A border is looked for in every pixel.
+    /// How many times smaller a decoder may give each frame: so much that there is more than one of its pixels for each
+    /// that is wanted, since the last step down is what Lanczos' filter is better at. A border is looked for in every pixel.
     pub(crate) fn shrink_max(&self) -> u32 {
         if self.options.trim.border.is_some() {
             return 1;
         }
         let shrink = self.geometry.shrink();
-        [8, 4, 2].into_iter().find(|factor| f64::from(*factor) <= shrink * 0.75).unwrap_or(1)
+        [8, 4, 2].into_iter().find(|factor| f64::from(factor + 1) <= shrink).unwrap_or(1)
     }
 
     /// Decides what needs pixels, by those of the first frame: where a border ends, and what draws the eye.

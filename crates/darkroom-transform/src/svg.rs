@@ -25,7 +25,7 @@ const WORK_MAX: usize = 100_000_000;
 pub(crate) fn render(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Rendered, RenderError> {
     let began = Instant::now();
     let (content, bytes) = match request.options.format {
-        OutputFormat::Auto | OutputFormat::Svg => {
+        OutputFormat::Auto | OutputFormat::Plain | OutputFormat::Svg => {
             (RenderedContent::Image(MediaType::Svg), sanitise_svg(source, &request.limits)?)
         }
         OutputFormat::Json => (RenderedContent::Json, description(source.len(), probe).into_bytes()),

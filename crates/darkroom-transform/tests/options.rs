@@ -1,6 +1,8 @@
 //! Each option on real photographs and on pictures made for the purpose: sizes and types exactly, pixels against a
 //! computation of their own.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
+
 use darkroom_model::image_options::{BorderTrim, Color, Flip, Gravity, Length, OutputFormat, Trim, Width};
 use darkroom_model::{Fit, ImageOptions, KeptMetadata, MediaType, RenderLimits};
 use darkroom_transform::{Accepts, RenderError, RenderRequest, Rendered, RenderedContent, render};

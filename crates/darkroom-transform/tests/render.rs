@@ -1,5 +1,7 @@
 //! Real photographs, rendered.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
+
 use darkroom_model::image_options::{OutputFormat, Width};
 use darkroom_model::{ImageOptions, Limits, MediaType, RenderLimits};
 use darkroom_transform::{Accepts, RenderRequest, RenderedContent, probe, render};

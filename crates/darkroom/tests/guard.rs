@@ -53,6 +53,7 @@ async fn fill(data: &Path) {
         limits: Limits::default(),
         renditions: None,
         allow_private_sources: Vec::new(),
+        transform: darkroom_service::TransformOptions::default(),
         render_program: None,
     };
     let service = Service::open(options, Arc::new(SystemClock), Arc::new(RandomIds)).await.unwrap();

@@ -14,26 +14,29 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::FetchError;
+use super::{Errand, FetchError, Fetched};
 
 /// Bytes of an answer's head: more than servers send with an image, cookies included.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 const USER_AGENT: &str = concat!("Darkroom/", env!("CARGO_PKG_VERSION"));
 
+/// What origins are told of a request for a transformation, so that a loop of them is noticed (reference: delivery §9).
+const VIA: &str = "1.1 darkroom (image-resizing)";
+
 /// What an origin answers.
 pub(super) enum Answer {
     /// The file.
-    File(Bytes),
+    File(Fetched),
     /// That it is elsewhere; where, as it was written.
     Elsewhere(String),
 }
 
 /// Asks for a file and reads it, no further than it may be long.
-pub(super) async fn exchange<S>(stream: S, url: &SourceUrl, bytes_max: usize) -> Result<Answer, FetchError>
+pub(super) async fn exchange<S>(stream: S, url: &SourceUrl, errand: Errand) -> Result<Answer, FetchError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let request = request(url)?;
+    let request = request(url, errand)?;
     let mut builder = http1::Builder::new();
     builder.max_buf_size(HEAD_BYTES_MAX);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
@@ -41,7 +44,12 @@ where
         let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
         match elsewhere(head.status, &head.headers)? {
             Some(place) => Ok(Answer::Elsewhere(place)),
-            None => read(&head.headers, body, bytes_max).await.map(Answer::File),
+            None => {
+                let bytes = read(&head.headers, body, errand.bytes_max).await?;
+                let kept = |name| Some(head.headers.get(name)?.to_str().ok()?.to_owned());
+                let (cache_control, etag) = (kept(header::CACHE_CONTROL), kept(header::ETAG));
+                Ok(Answer::File(Fetched { bytes, cache_control, etag }))
+            }
         }
     };
     // The connection ends before its last bytes are read from it; what it ended with is told to whoever reads.
@@ -55,7 +63,7 @@ where
     }
 }
 
-fn request(url: &SourceUrl) -> Result<Request<Empty<Bytes>>, FetchError> {
+fn request(url: &SourceUrl, errand: Errand) -> Result<Request<Empty<Bytes>>, FetchError> {
     let unusable = |_| FetchError::NoHttp;
     let mut request = Request::get(url.target())
         .header(header::HOST, url.authority())
@@ -66,6 +74,9 @@ fn request(url: &SourceUrl) -> Result<Request<Empty<Bytes>>, FetchError> {
         .header(header::CONNECTION, "close")
         .body(Empty::new())
         .map_err(unusable)?;
+    if errand.is_for_transformation {
+        request.headers_mut().insert(header::VIA, HeaderValue::from_static(VIA));
+    }
     if let Some(credentials) = url.credentials() {
         let text = format!("Basic {}", BASE64_STANDARD.encode(credentials.expose()));
         let mut value = HeaderValue::from_str(&text).map_err(|_| FetchError::NoHttp)?;
@@ -142,7 +153,7 @@ mod tests {
         #[test]
         fn every_url_that_is_read_can_be_asked_for(text in r"http://([ -~]{0,9}@)?[a-z0-9.]{1,9}(:[0-9]{1,5})?([/?#]\PC{0,40})?") {
             if let Ok(url) = SourceUrl::parse(&text) {
-                let request = request(&url).unwrap();
+                let request = request(&url, Errand::upload(1)).unwrap();
                 prop_assert_eq!(request.uri().path_and_query().unwrap().as_str(), url.target());
                 prop_assert!(request.uri().authority().is_none());
                 prop_assert_eq!(&request.headers()[header::HOST], &url.authority());

@@ -66,6 +66,35 @@ pub enum FetchError {
     TimedOut,
 }
 
+/// What is fetched, and what for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Errand {
+    bytes_max: usize,
+    is_for_transformation: bool,
+}
+
+impl Errand {
+    /// For a file that becomes an image of an account.
+    pub(crate) fn upload(bytes_max: usize) -> Errand {
+        Errand { bytes_max, is_for_transformation: false }
+    }
+
+    /// For a file that is transformed and sent on; its origin is told so.
+    pub(crate) fn transformation(bytes_max: usize) -> Errand {
+        Errand { bytes_max, is_for_transformation: true }
+    }
+}
+
+/// A file, and what its origin says of keeping it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Fetched {
+    pub(crate) bytes: Bytes,
+    /// `Cache-Control`, as it was sent.
+    pub(crate) cache_control: Option<String>,
+    /// `ETag`, as it was sent.
+    pub(crate) etag: Option<String>,
+}
+
 /// Fetches files.
 pub(crate) struct Fetcher {
     outside: Arc<dyn Outside>,
@@ -80,17 +109,17 @@ impl Fetcher {
         Fetcher { outside: Arc::new(System), tls: Tls::default(), allowed, limits }
     }
 
-    /// Returns the file at a URL, of no more than `bytes_max` bytes, whatever its origin says that it is.
+    /// Returns the file at a URL, of no more bytes than the errand allows, whatever its origin says that it is.
     ///
     /// User and password go to the origin of the URL that holds them, and to no other.
-    pub(crate) async fn fetch(&self, url: &SourceUrl, bytes_max: usize) -> Result<Bytes, FetchError> {
-        let fetching = self.follow(url.clone(), bytes_max);
+    pub(crate) async fn fetch(&self, url: &SourceUrl, errand: Errand) -> Result<Fetched, FetchError> {
+        let fetching = self.follow(url.clone(), errand);
         tokio::time::timeout(self.limits.fetch_wait, fetching).await.unwrap_or(Err(FetchError::TimedOut))
     }
 
-    async fn follow(&self, mut url: SourceUrl, bytes_max: usize) -> Result<Bytes, FetchError> {
+    async fn follow(&self, mut url: SourceUrl, errand: Errand) -> Result<Fetched, FetchError> {
         for _ in 0..=self.limits.redirects_max {
-            match self.ask(&url, bytes_max).await? {
+            match self.ask(&url, errand).await? {
                 Answer::File(file) => return Ok(file),
                 Answer::Elsewhere(place) => url = redirected(&url, &place)?,
             }
@@ -98,13 +127,13 @@ impl Fetcher {
         Err(FetchError::TooManyRedirects)
     }
 
-    async fn ask(&self, url: &SourceUrl, bytes_max: usize) -> Result<Answer, FetchError> {
+    async fn ask(&self, url: &SourceUrl, errand: Errand) -> Result<Answer, FetchError> {
         let stream = self.connect(url).await?;
         match url.scheme() {
-            Scheme::Http => exchange(stream, url, bytes_max).await,
+            Scheme::Http => exchange(stream, url, errand).await,
             Scheme::Https => {
                 let secured = self.tls.connect(url.host(), stream).await;
-                exchange(secured.map_err(|_| FetchError::NotTrusted)?, url, bytes_max).await
+                exchange(secured.map_err(|_| FetchError::NotTrusted)?, url, errand).await
             }
         }
     }

@@ -175,7 +175,8 @@ impl TestFetcher {
     }
 
     async fn fetch(&self, url: &str) -> Result<Bytes, FetchError> {
-        self.fetcher.fetch(&SourceUrl::parse(url).unwrap(), 1000).await
+        let fetched = self.fetcher.fetch(&SourceUrl::parse(url).unwrap(), Errand::upload(1000)).await;
+        fetched.map(|fetched| fetched.bytes)
     }
 
     /// Returns every address that was called, in order.
@@ -563,4 +564,23 @@ async fn tls_may_lead_to_plain_text_and_tells_it_no_secrets() {
     assert_eq!(fetcher.fetch("https://me:word@origin.example/").await, Err(FetchError::NoHttp));
     assert_eq!(fetcher.called(), ["93.184.216.34:443", "93.184.216.34:80"]);
     assert_eq!(origin.heads().len(), 1);
+}
+
+#[tokio::test]
+async fn what_an_origin_says_of_keeping_is_handed_on() {
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\netag: \"a\"\r\ncache-control: max-age=5\r\n\r\nok";
+    let origin = Origin::start(|_| Reply(answer.to_vec(), Then::Close)).await;
+    let fetcher = TestFetcher::new(&origin);
+    let url = SourceUrl::parse("http://origin.example/").unwrap();
+    let fetched = fetcher.fetcher.fetch(&url, Errand::transformation(10)).await.unwrap();
+    let expected = Fetched {
+        bytes: "ok".into(),
+        cache_control: Some("max-age=5".to_owned()),
+        etag: Some("\"a\"".to_owned()),
+    };
+    assert_eq!(fetched, expected);
+    fetcher.fetcher.fetch(&url, Errand::upload(10)).await.unwrap();
+    let told: Vec<bool> =
+        origin.heads().iter().map(|head| head.contains("via: 1.1 darkroom (image-resizing)")).collect();
+    assert_eq!(told, [true, false]);
 }

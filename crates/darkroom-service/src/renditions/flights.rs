@@ -6,21 +6,25 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
-use super::Served;
 use crate::DeliverError;
 use crate::rendering::RenditionName;
 
-type Making = BoxFuture<'static, Result<Served, DeliverError>>;
+type Making<T> = BoxFuture<'static, Result<T, DeliverError>>;
 
 /// What is being made, by name. Each making is driven by whoever waits for it, and ends with the last of them.
-#[derive(Default)]
-pub(super) struct Flights(Mutex<HashMap<RenditionName, WeakShared<Making>>>);
+pub(crate) struct Flights<T>(Mutex<HashMap<RenditionName, WeakShared<Making<T>>>>);
 
-impl Flights {
+impl<T> Default for Flights<T> {
+    fn default() -> Flights<T> {
+        Flights(Mutex::default())
+    }
+}
+
+impl<T: Clone> Flights<T> {
     /// Joins the making of this rendition, or begins it.
-    pub(super) fn join<M>(&self, name: RenditionName, begin: impl FnOnce() -> M) -> Shared<Making>
+    pub(crate) fn join<M>(&self, name: RenditionName, begin: impl FnOnce() -> M) -> Shared<Making<T>>
     where
-        M: Future<Output = Result<Served, DeliverError>> + Send + 'static,
+        M: Future<Output = Result<T, DeliverError>> + Send + 'static,
     {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(making) = flights.get(&name).and_then(WeakShared::upgrade) {
@@ -51,7 +55,7 @@ mod tests {
     }
 
     impl Maker {
-        fn making(&self, told: oneshot::Receiver<()>) -> Making {
+        fn making(&self, told: oneshot::Receiver<()>) -> Making<()> {
             self.begun.fetch_add(1, Ordering::SeqCst);
             let held = Arc::clone(&self.going_on);
             let making = async move {
@@ -72,8 +76,9 @@ mod tests {
         let (flights, maker) = (Flights::default(), Maker::default());
         let (tell, told) = oneshot::channel();
         let first = tokio::spawn(flights.join(NAME, || maker.making(told)));
-        let others = [(); 50]
-            .map(|()| tokio::spawn(flights.join(NAME, || -> Making { unreachable!("it is being made") })));
+        let others = [(); 50].map(|()| {
+            tokio::spawn(flights.join(NAME, || -> Making<()> { unreachable!("it is being made") }))
+        });
         tokio::task::yield_now().await;
         // The one who began it goes away; nobody else notices.
         first.abort();
@@ -96,7 +101,7 @@ mod tests {
         let (_tell, told) = oneshot::channel();
         let waiting = [
             tokio::spawn(flights.join(NAME, || maker.making(told))),
-            tokio::spawn(flights.join(NAME, || -> Making { unreachable!("it is being made") })),
+            tokio::spawn(flights.join(NAME, || -> Making<()> { unreachable!("it is being made") })),
         ];
         tokio::task::yield_now().await;
         for waiting in waiting {

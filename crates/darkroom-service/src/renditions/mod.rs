@@ -16,14 +16,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use darkroom_transform::RenderedFacts;
+use darkroom_transform::{Probe, RenderTimes, RenderedContent, RenderedFacts};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::DeliverError;
 use crate::rendering::RenditionName;
 use disk::Disk;
-use flights::Flights;
+pub(crate) use flights::Flights;
 
 /// A rendition.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,6 +32,20 @@ pub struct Rendition {
     pub facts: RenderedFacts,
     /// The file.
     pub bytes: Bytes,
+}
+
+impl Rendition {
+    /// A source that is sent as it is.
+    pub(crate) fn as_is(probe: &Probe, bytes: Bytes) -> Rendition {
+        let facts = RenderedFacts {
+            content: RenderedContent::Image(probe.media_type),
+            width: probe.width,
+            height: probe.height,
+            warnings: Vec::new(),
+            times: RenderTimes::default(),
+        };
+        Rendition { facts, bytes }
+    }
 }
 
 /// A rendition and where it came from.
@@ -67,7 +81,7 @@ pub struct Purged {
 pub(crate) struct Renditions {
     memory: Cache<RenditionName, Arc<Rendition>, Weight>,
     disk: Option<Disk>,
-    flights: Flights,
+    flights: Flights<Served>,
     hits: AtomicU64,
     misses: AtomicU64,
     rendered: AtomicU64,
@@ -132,6 +146,20 @@ impl Renditions {
         let counter = if is_hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
         served
+    }
+
+    /// Returns the rendition with this name if it was made before.
+    pub(crate) async fn find(&self, name: RenditionName) -> Option<Served> {
+        let rendition = match self.memory.get(&name) {
+            Some(rendition) => rendition,
+            None => {
+                let rendition = Arc::new(self.disk.as_ref()?.read(name).await?);
+                self.memory.insert(name, Arc::clone(&rendition));
+                rendition
+            }
+        };
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(Served { rendition, made_in: None })
     }
 
     /// Looks once more, and on the disk, and makes it if need be.

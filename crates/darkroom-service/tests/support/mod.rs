@@ -90,6 +90,7 @@ pub async fn in_memory_with(clock: Arc<TestClock>) -> (Service, Arc<TestClock>) 
         limits: Limits::default(),
         renditions: None,
         allow_private_sources: Vec::new(),
+        transform: darkroom_service::TransformOptions::default(),
         render_program: None,
     };
     let service =

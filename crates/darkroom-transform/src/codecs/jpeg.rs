@@ -130,7 +130,9 @@ pub(super) fn encode(
     let mut encoder = Encoder::new(bytes, width, height, format)
         .quality(options.quality)
         .subsampling(Subsampling::S420)
-        .progressive(progressive);
+        .progressive(progressive)
+        // Progressive files always have tables of their own; for others they save some percent, and take a second pass.
+        .optimize_huffman(!progressive && !options.is_fast);
     if let Some(exif) = options.exif {
         encoder = encoder.exif_data(exif);
     }

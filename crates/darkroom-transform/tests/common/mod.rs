@@ -23,16 +23,16 @@ pub(crate) fn narrowed(format: OutputFormat, width: u32) -> RenderRequest {
 
 /// Renders to PNG and returns its pixels: width, height, samples of each.
 pub(crate) fn pixels(source: &[u8]) -> (u32, u32, Vec<Vec<u8>>) {
-    let rendered = render(source, &request(OutputFormat::PngForce)).unwrap();
+    let rendered = render(source, &request(OutputFormat::PngForce)).expect("a picture");
     png_pixels(&rendered.bytes)
 }
 
 pub(crate) fn png_pixels(bytes: &[u8]) -> (u32, u32, Vec<Vec<u8>>) {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
     decoder.set_transformations(png::Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().unwrap();
-    let mut buffer = vec![0; reader.output_buffer_size().unwrap()];
-    let info = reader.next_frame(&mut buffer).unwrap();
+    let mut reader = decoder.read_info().expect("a PNG");
+    let mut buffer = vec![0; reader.output_buffer_size().expect("a size")];
+    let info = reader.next_frame(&mut buffer).expect("its pixels");
     let pixels = buffer.chunks_exact(info.color_type.samples()).map(<[u8]>::to_vec).collect();
     (info.width, info.height, pixels)
 }
@@ -41,9 +41,9 @@ pub(crate) fn png_pixels(bytes: &[u8]) -> (u32, u32, Vec<Vec<u8>>) {
 pub(crate) fn gif_frames(rendered: &Rendered) -> (gif::Repeat, Vec<gif::Frame<'static>>) {
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
-    let mut decoder = options.read_info(&rendered.bytes[..]).unwrap();
+    let mut decoder = options.read_info(&rendered.bytes[..]).expect("a GIF");
     let mut frames = Vec::new();
-    while let Some(frame) = decoder.read_next_frame().unwrap() {
+    while let Some(frame) = decoder.read_next_frame().expect("a frame") {
         frames.push(frame.clone());
     }
     (decoder.repeat(), frames)

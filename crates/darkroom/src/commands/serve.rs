@@ -201,6 +201,7 @@ pub(super) async fn open_service(
         },
         limits: settings.limits,
         allow_private_sources: settings.allow_private_sources.clone(),
+        transform: settings.transform.clone(),
         render_program,
     };
     let failed = |source| StartError::Open { folder: folder.path().display().to_string(), source };

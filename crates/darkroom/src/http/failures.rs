@@ -47,6 +47,8 @@ fn viewer_told(error: DeliverError, new_error_id: impl FnOnce() -> String) -> De
         DeliverError::SignatureMissing => DeliveryError::signature_missing(),
         DeliverError::SignatureMismatch => DeliveryError::signature_mismatch(),
         DeliverError::SignatureExpired => DeliveryError::signature_expired(),
+        DeliverError::OriginNotAllowed => DeliveryError::origin_not_allowed(),
+        DeliverError::Fetch(error) => fetch_error(error),
         DeliverError::Render(refusal) => render_error(refusal),
         DeliverError::Busy { retry_after } => {
             // At once would be too soon.
@@ -59,6 +61,21 @@ fn viewer_told(error: DeliverError, new_error_id: impl FnOnce() -> String) -> De
             log_fault(&*cause, Some(&error_id));
             DeliveryError::logged_fault(error_id)
         }
+    }
+}
+
+/// Returns what a viewer is told of a source that cannot be fetched (reference: errors §5; that the private statuses 522
+/// to 524 are 502 and 504 here, §8).
+fn fetch_error(error: FetchError) -> DeliveryError {
+    match error {
+        FetchError::Refused => DeliveryError::origin_unresolved(),
+        FetchError::NotConnected | FetchError::NotTrusted => DeliveryError::origin_unreachable(),
+        FetchError::NoHttp | FetchError::Encoded => DeliveryError::origin_unreadable(),
+        FetchError::Status(status) => DeliveryError::origin_status(status),
+        FetchError::BadRedirect => DeliveryError::bad_redirect(),
+        FetchError::TooManyRedirects => DeliveryError::too_many_redirects(),
+        FetchError::TooLarge => DeliveryError::source_too_large(),
+        FetchError::TimedOut => DeliveryError::origin_too_slow(),
     }
 }
 
@@ -150,6 +167,20 @@ mod tests {
             (DeliverError::SignatureMissing, 403, 9425),
             (DeliverError::SignatureMismatch, 403, 9425),
             (DeliverError::SignatureExpired, 403, 9425),
+            (DeliverError::OriginNotAllowed, 403, 9401),
+            (DeliverError::Fetch(FetchError::Refused), 502, 9407),
+            (DeliverError::Fetch(FetchError::NotConnected), 502, 9510),
+            (DeliverError::Fetch(FetchError::NotTrusted), 502, 9510),
+            (DeliverError::Fetch(FetchError::NoHttp), 502, 9505),
+            (DeliverError::Fetch(FetchError::Encoded), 502, 9505),
+            (DeliverError::Fetch(FetchError::Status(404)), 404, 9404),
+            (DeliverError::Fetch(FetchError::Status(403)), 403, 9408),
+            (DeliverError::Fetch(FetchError::Status(500)), 502, 9509),
+            (DeliverError::Fetch(FetchError::Status(204)), 502, 9509),
+            (DeliverError::Fetch(FetchError::BadRedirect), 400, 9420),
+            (DeliverError::Fetch(FetchError::TooManyRedirects), 400, 9421),
+            (DeliverError::Fetch(FetchError::TooLarge), 413, 9402),
+            (DeliverError::Fetch(FetchError::TimedOut), 504, 9504),
             (DeliverError::Render(RenderError::NotAnImage), 415, 9412),
             (DeliverError::Busy { retry_after: Duration::from_secs(3) }, 503, 9522),
             (DeliverError::TookTooLong, 504, 9529),

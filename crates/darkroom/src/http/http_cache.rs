@@ -18,6 +18,18 @@ pub(crate) fn rendition_etag(name: RenditionName) -> String {
     tag(name.as_bytes())
 }
 
+/// Returns the strong entity tag of a rendition of an image from elsewhere; its origin's own is part of it.
+pub(crate) fn transformed_etag(name: RenditionName, origin: Option<&str>) -> String {
+    let own = tag(name.as_bytes());
+    // What a weak tag stands for need not be the same to the byte, but what is rendered is.
+    let origin = origin.map(|tag| tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"'));
+    let is_plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+    match origin.filter(is_plain) {
+        Some(origin) => format!("\"cf-{}:{origin}\"", own.trim_matches('"')),
+        None => own,
+    }
+}
+
 /// Half of a hash is enough to tell things apart.
 fn tag(hash: &[u8; 32]) -> String {
     let digits: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -13,6 +13,8 @@ use super::server::Response;
 
 /// What was done for an answer of delivery, or why nothing was.
 pub(crate) const CF_IMAGES: HeaderName = HeaderName::from_static("cf-images");
+/// The same, of images from elsewhere.
+pub(crate) const CF_RESIZED: HeaderName = HeaderName::from_static("cf-resized");
 
 /// Returns an answer of the API: JSON that nobody keeps (reference: list-v2 §5).
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
@@ -141,8 +143,17 @@ fn finish_failure(response: &mut Response, error: &ApiError) {
 
 /// Returns a refusal of delivery: one line of text, its code also in a header (reference: delivery §11).
 pub(crate) fn delivery_failure(error: &DeliveryError) -> Response {
+    refusal_of_image(error, CF_IMAGES)
+}
+
+/// As [`delivery_failure`], of an image from elsewhere.
+pub(crate) fn transformation_failure(error: &DeliveryError) -> Response {
+    refusal_of_image(error, CF_RESIZED)
+}
+
+fn refusal_of_image(error: &DeliveryError, told_in: HeaderName) -> Response {
     let mut response = text(status(error.status), error.to_string());
-    set_made(&mut response, CF_IMAGES, &format!("err={}", error.code));
+    set_made(&mut response, told_in, &format!("err={}", error.code));
     if let Some(seconds) = error.retry_after_seconds {
         set_made(&mut response, header::RETRY_AFTER, &seconds.to_string());
     }

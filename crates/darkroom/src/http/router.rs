@@ -20,7 +20,7 @@ use super::routes::images::{
 };
 use super::routes::{
     batch_token, config, deliver, direct_upload, health, keys, metrics, openapi as document, tokens_verify,
-    variants,
+    transform, variants,
 };
 use super::server::{Arrival, Entrance, Response};
 
@@ -121,9 +121,10 @@ impl Route {
                 let base = &base_url(app.public_url(), &asking.client, head, asking.local_address);
                 direct_upload::handle(app, found, head, body, base).await
             }
-            Route::Transformation => {
-                respond::delivery_failure(&DeliveryError::not_implemented("transformation of other sources"))
-            }
+            Route::Transformation => match app.service() {
+                Ok(service) => transform::handle(service, head).await,
+                Err(_) => respond::transformation_failure(&DeliveryError::unavailable()),
+            },
             Route::Image => match app.service() {
                 Ok(service) => deliver::handle(service, head).await,
                 Err(_) => respond::delivery_failure(&DeliveryError::unavailable()),

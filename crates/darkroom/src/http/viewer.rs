@@ -9,6 +9,14 @@ const PIXEL_RATIO: HeaderName = HeaderName::from_static("sec-ch-dpr");
 /// The headers that [`auto_width`] looks at, for `Vary`.
 pub(crate) const SCREEN_HEADERS: &str = "sec-ch-viewport-width, sec-ch-dpr, user-agent";
 
+const ROUND_TRIP: HeaderName = HeaderName::from_static("rtt");
+const DOWNLINK: HeaderName = HeaderName::from_static("downlink");
+const SAVE_DATA: HeaderName = HeaderName::from_static("save-data");
+const CONNECTION_TYPE: HeaderName = HeaderName::from_static("ect");
+
+/// The headers that [`is_slow`] looks at, for `Vary`.
+pub(crate) const LINE_HEADERS: &str = "rtt, save-data, ect, downlink";
+
 /// The widths that an image has where its width is left to the screen, in pixels.
 const BREAKPOINTS: [u32; 4] = [320, 768, 960, 1200];
 /// Of those, what is sent to a client of a kind that says no more.
@@ -19,7 +27,17 @@ const DESKTOP: u32 = 960;
 /// Reads the head of a request.
 pub(crate) fn viewer(headers: &HeaderMap) -> Viewer {
     let accepts = Accepts { avif: accepts(headers, "image/avif"), webp: accepts(headers, "image/webp") };
-    Viewer { accepts, auto_width: auto_width(headers) }
+    Viewer { accepts, auto_width: auto_width(headers), is_slow: is_slow(headers) }
+}
+
+/// Says whether a client calls its line slow, in any of the ways in which it may (reference: delivery §4.3).
+fn is_slow(headers: &HeaderMap) -> bool {
+    let hint = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.trim());
+    let is_long = hint(ROUND_TRIP).and_then(number).is_some_and(|milliseconds| milliseconds > 150.0);
+    let is_narrow = hint(DOWNLINK).and_then(number).is_some_and(|megabits| megabits < 5.0);
+    let saves = hint(SAVE_DATA).is_some_and(|value| value.eq_ignore_ascii_case("on"));
+    let is_old = hint(CONNECTION_TYPE).is_some_and(|kind| matches!(kind, "slow-2g" | "2g" | "3g"));
+    is_long || is_narrow || saves || is_old
 }
 
 /// Says whether `Accept` names this type and does not rule it out with `q=0`. A wildcard is no support: every program
@@ -129,6 +147,25 @@ mod tests {
             check_width(&[("sec-ch-viewport-width", nonsense)], 960);
         }
         check_width(&[("sec-ch-dpr", "2")], 960);
+    }
+
+    #[test]
+    fn a_line_is_slow_if_anything_says_so() {
+        for (name, value, expected) in [
+            ("rtt", "150", false),
+            ("rtt", "151", true),
+            ("rtt", "long", false),
+            ("downlink", "5", false),
+            ("downlink", "4.9", true),
+            ("save-data", "On", true),
+            ("save-data", "off", false),
+            ("ect", "3g", true),
+            ("ect", "4g", false),
+        ] {
+            assert_eq!(viewer(&headers(&[(name, value)])).is_slow, expected, "{name}: {value}");
+        }
+        assert!(!viewer(&HeaderMap::new()).is_slow);
+        assert!(viewer(&headers(&[("ect", "4g"), ("save-data", "on")])).is_slow);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use darkroom_model::{AccountHash, AccountId, Compatibility, Limits, Network};
+use darkroom_service::TransformOptions;
 
 pub use explain::explain;
 pub(crate) use parse::parse_account_hash;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub api_token: Option<Secret>,
     /// Networks that are not public and from which uploads by URL may fetch all the same.
     pub allow_private_sources: Vec<Network>,
+    /// Whose images are transformed by URL.
+    pub transform: TransformOptions,
     /// How logs are written.
     pub log_format: LogFormat,
     /// What is logged, as a filter of levels and modules.
@@ -121,6 +124,7 @@ impl Default for Settings {
             account_hash: None,
             api_token: None,
             allow_private_sources: Vec::new(),
+            transform: TransformOptions::default(),
             log_format: LogFormat::Auto,
             log: "info".into(),
             log_addresses: false,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use darkroom_model::{AccountId, Compatibility, Network};
+use darkroom_model::{AccountId, AllowedOrigin, Compatibility, Network, SourceUrl};
 
 use crate::http::caller::is_token68;
 
@@ -262,6 +262,36 @@ pub const SETTINGS: &[Setting] = &[
         set: |settings, text| place(&mut settings.allow_private_sources, parse_networks(text)),
     },
     Setting {
+        key: "transform_origins",
+        example: "[]",
+        has_default: true,
+        extended: None,
+        expected: "hosts such as images.example.com, *.example.com or *, perhaps with a port and a path, separated by commas",
+        help: "Origins whose images /cdn-cgi/image/… transforms when their URL is given; without any, and without `transform_site`, it is off.",
+        secret: false,
+        set: |settings, text| place(&mut settings.transform.origins, parse_origins(text)),
+    },
+    Setting {
+        key: "transform_site",
+        example: r#""https://www.example.com""#,
+        has_default: false,
+        extended: None,
+        expected: "the http or https URL of a site, without path and user",
+        help: "The site that this server stands before, whose images /cdn-cgi/image/… transforms when their path is given.",
+        secret: false,
+        set: |settings, text| place(&mut settings.transform.site, parse_site(text).map(Some)),
+    },
+    Setting {
+        key: "transform_http",
+        example: "false",
+        has_default: true,
+        extended: None,
+        expected: "true or false",
+        help: "Whether the URL of an image that is transformed may begin with http: what comes that way may be anybody's.",
+        secret: false,
+        set: |settings, text| place(&mut settings.transform.allows_http, text.parse().ok()),
+    },
+    Setting {
         key: "log",
         example: r#""info""#,
         has_default: true,
@@ -347,6 +377,10 @@ pub const SETTINGS: &[Setting] = &[
     wait!(
         fetch_wait, "fetch_wait_seconds", "30", 1 to 3600,
         "How long fetching a file by URL may take, redirects included."
+    ),
+    limit!(
+        remote_file_bytes_max, "104857600", "a number of bytes" from 1 to 1073741824,
+        "Largest file from elsewhere that is transformed; it is held in the memory of uploads meanwhile."
     ),
     limit!(redirects_max, "5", "a number" from 0 to 20, "Redirects that are followed on the way to a file."),
     limit!(
@@ -524,6 +558,19 @@ fn parse_networks(text: &str) -> Option<Vec<Network>> {
     text.split(',').map(|network| Network::parse(network.trim())).collect()
 }
 
+fn parse_origins(text: &str) -> Option<Vec<AllowedOrigin>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    text.split(',').map(|origin| origin.trim().parse().ok()).collect()
+}
+
+fn parse_site(text: &str) -> Option<SourceUrl> {
+    let site = SourceUrl::parse(text).ok()?;
+    let is_plain = site.credentials().is_none() && site.target() == "/" && !text.contains('#');
+    is_plain.then_some(site)
+}
+
 /// Says whether a text can stand in an `Authorization` header (reference: api §1.2) and is worth guessing at.
 pub(crate) fn is_bearer_token(text: &str) -> bool {
     (16..=256).contains(&text.len()) && is_token68(text)
@@ -574,6 +621,12 @@ mod tests {
         check("api_token", "0123456789abcdef==", Ok(()));
         check("account_id", "a/b", Err(Refusal::Malformed));
         check("data", "", Err(Refusal::Malformed));
+        check("transform_origins", "", Ok(()));
+        check("transform_origins", "a.example, *.b.example/public/", Ok(()));
+        check("transform_origins", "https://a.example", Err(Refusal::Malformed));
+        check("transform_site", "https://www.example.com", Ok(()));
+        check("transform_site", "https://www.example.com/a", Err(Refusal::Malformed));
+        check("transform_site", "https://me@www.example.com", Err(Refusal::Malformed));
         check("allow_private_sources", "", Ok(()));
         check("allow_private_sources", "127.0.0.0/8, ::1", Ok(()));
         check("allow_private_sources", "127.0.0.1/8", Err(Refusal::Malformed));

@@ -187,13 +187,6 @@ async fn wrong_methods_are_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_says_so() {
-    let server = TestServer::start().await;
-    let transformation = server.request("GET", "/cdn-cgi/image/width=80/a.png").send().await;
-    assert_eq!((transformation.status, transformation.text().starts_with("ERROR 5501: ")), (501, true));
-}
-
-#[tokio::test]
 async fn bulk_import_is_no_call() {
     let server = TestServer::start().await;
     for (method, path) in

@@ -8,7 +8,7 @@ use darkroom::settings::{CatalogEngine, Rate, Settings};
 use darkroom_api::ErrorName;
 use darkroom_api::error_codes::ERROR_ROWS;
 use darkroom_model::{AccountConfigEdit, AccountId, AccountSettingsChange, Timestamp, signature};
-use darkroom_service::{DeliverError, RenderError};
+use darkroom_service::{DeliverError, FetchError, RenderError};
 
 use super::common::client::{Answer, Form, Request};
 use super::common::{ACCOUNT, HASH, OTHER_ACCOUNT, READ_TOKEN, TestServer, pictures};
@@ -219,6 +219,14 @@ async fn refused_delivery(server: &TestServer, error: &DeliverError) -> (Request
             let message = "Image access denied: check failed: The URL signature has expired";
             (server.request("GET", &url), (403, 9425, message))
         }
+        DeliverError::OriginNotAllowed => {
+            let request = server.request("GET", "/cdn-cgi/image/w=5/https://example.com/a.png");
+            (request, (403, 9401, "Transformation origin is not in allowed origins list"))
+        }
+        DeliverError::Fetch(_) => {
+            let request = server.request("GET", "/cdn-cgi/image/w=5/https://127.0.0.1/a.png");
+            (request, (502, 9407, "Could not fetch the image - invalid URL: resolver error"))
+        }
         DeliverError::Render(_) => {
             switch_options_on(server).await;
             let message = "Could not resize the image: The image enlarged too much: 20000×20000, but maximum \
@@ -259,8 +267,9 @@ fn deliver_errors() -> Vec<DeliverError> {
     let signatures = [E::SignatureMissing, E::SignatureMismatch, E::SignatureExpired];
     let busy = E::Busy { retry_after: Duration::ZERO };
     let rendering = [E::Render(RenderError::NotAnImage), busy, E::TookTooLong];
+    let remote = [E::OriginNotAllowed, E::Fetch(FetchError::Refused)];
     let faults = [E::Unavailable, E::Internal(cause)];
-    plain.into_iter().chain(options).chain(signatures).chain(rendering).chain(faults).collect()
+    plain.into_iter().chain(options).chain(signatures).chain(remote).chain(rendering).chain(faults).collect()
 }
 
 #[track_caller]
@@ -268,7 +277,8 @@ fn check_told(answer: &Answer, (status, code, message): Told) {
     let text = answer.text();
     assert_eq!(answer.status, status, "{text}");
     assert!(text.starts_with(&format!("ERROR {code}: {message}")), "{text}");
-    assert_eq!(answer.header("cf-images"), Some(format!("err={code}").as_str()));
+    let told_in = answer.header("cf-images").or(answer.header("cf-resized"));
+    assert_eq!(told_in, Some(format!("err={code}").as_str()));
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
@@ -282,6 +292,7 @@ async fn every_refusal_of_delivery_is_told_to_viewers() {
             match error {
                 DeliverError::Busy { .. } => (limits.render_workers_max, limits.render_queue_max) = (1, 0),
                 DeliverError::TookTooLong => limits.render_time_max = Duration::ZERO,
+                DeliverError::Fetch(_) => settings.transform.origins = vec!["127.0.0.1".parse().unwrap()],
                 _ => {}
             }
         });
@@ -310,7 +321,7 @@ async fn a_path_that_is_no_images_is_refused_before_anyone_is_asked() {
     for (request, told) in [
         (get("/nothing"), (404, 9431, "Not found")),
         (get(&undecodable), (403, 9426, "The URL of imagedelivery.net has invalid text part")),
-        (get("/cdn-cgi/image/w=5/a.png"), (501, 5501, "Not implemented: ")),
+        (get("/cdn-cgi/image/w=5"), (403, 9401, "Transformation origin is not in allowed origins list")),
     ] {
         check_told(&request.send().await, told);
     }

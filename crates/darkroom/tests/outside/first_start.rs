@@ -388,6 +388,7 @@ async fn a_crash_between_account_and_token_locks_nobody_out() {
         limits: Default::default(),
         renditions: None,
         allow_private_sources: Vec::new(),
+        transform: darkroom_service::TransformOptions::default(),
         render_program: None,
     };
     let service = Service::open(options, Arc::new(SystemClock), Arc::new(RandomIds)).await.unwrap();

@@ -144,6 +144,8 @@ async fn a_process_can_open_nothing_and_start_nothing() {
 /// Opens a service that has files of its own open.
 async fn service_on_disk(folder: &Path, options: &RenderWorkersOptions) -> Service {
     let options = ServiceOptions {
+        renditions: None,
+        transform: darkroom_service::TransformOptions::default(),
         catalog: CatalogPlace::Lmdb {
             folder: folder.join("catalog"),
             thresholds: CatalogThresholds::default(),

@@ -163,7 +163,8 @@ impl Fault {
     pub(super) fn refusal(&self, route: &Route) -> Option<Response> {
         let error = self.api_error()?;
         let mut response = match route {
-            Route::Image | Route::Transformation => respond::delivery_failure(&self.delivery_error(&error)),
+            Route::Image => respond::delivery_failure(&self.delivery_error(&error)),
+            Route::Transformation => respond::transformation_failure(&self.delivery_error(&error)),
             _ => route.refusal(&error),
         };
         if error.status == 429 {

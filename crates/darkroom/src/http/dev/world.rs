@@ -102,6 +102,7 @@ impl Beginning {
             renditions: None,
             limits: settings.limits,
             allow_private_sources: settings.allow_private_sources.clone(),
+            transform: settings.transform.clone(),
             render_program: options.render_program.clone(),
         };
         let (service_clock, service_ids) = (Arc::clone(&clock), Arc::clone(&ids) as Arc<dyn Ids>);

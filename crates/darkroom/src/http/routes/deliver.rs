@@ -13,10 +13,10 @@ use crate::http::http_cache::{cache_control, client_has, rendition_etag};
 use crate::http::range::extent;
 use crate::http::respond::{self, CF_IMAGES};
 use crate::http::server::Response;
-use crate::http::viewer::{SCREEN_HEADERS, viewer};
+use crate::http::viewer::{LINE_HEADERS, SCREEN_HEADERS, viewer};
 
 /// An image can do nothing in a browser but be seen (reference: delivery §11).
-const CONTENT_SECURITY_POLICY: &str =
+pub(super) const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; navigate-to 'none'; form-action 'none'; img-src data:; style-src 'unsafe-inline';";
 
 /// Warnings in one answer; further ones are left out.
@@ -41,7 +41,7 @@ pub(crate) async fn handle(service: &Service, head: &Parts) -> Response {
     }
 }
 
-const METHODS: &str = "GET, HEAD, OPTIONS";
+pub(super) const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// Goes through the checks in the order of the reference (delivery §2), the cheap ones first: rows, options, what the
 /// client has already, what was rendered already, and only then pixels.
@@ -53,7 +53,7 @@ async fn deliver(service: &Service, head: &Parts) -> Result<Response, DeliveryEr
     let DeliveryPath { hash, image_id, rendering } = DeliveryPath::parse(head.uri.path())?;
     let url = SignedUrl { raw_path: head.uri.path(), raw_query: head.uri.query().unwrap_or_default() };
     let delivery = service.deliver(&hash, image_id.as_ref(), asked(&rendering), url).await.map_err(told)?;
-    let OptionList { options, mut warnings } = options(&rendering, &delivery)?;
+    let OptionList { options, mut warnings, .. } = options(&rendering, &delivery)?;
     let plan = RenderPlan::hosted(options, &viewer(&head.headers), service.limits().render);
 
     let Delivery { image, keeping, .. } = delivery;
@@ -99,12 +99,14 @@ fn asked(rendering: &Rendering) -> RenderingAsked<'_> {
 /// use some.
 fn options(rendering: &Rendering, delivery: &Delivery) -> Result<OptionList, DeliveryError> {
     match (rendering, &delivery.variant) {
-        (_, Some(variant)) => Ok(OptionList { options: variant.clone(), warnings: Vec::new() }),
+        (_, Some(variant)) => {
+            Ok(OptionList { options: variant.clone(), warnings: Vec::new(), is_format_given: false })
+        }
         (Rendering::Options(list) | Rendering::Variant(list), None) => OptionList::parse(list),
     }
 }
 
-fn content_type(content: RenderedContent) -> &'static str {
+pub(super) fn content_type(content: RenderedContent) -> &'static str {
     match content {
         RenderedContent::Image(media_type) => MediaType::as_str(media_type),
         RenderedContent::Json => "application/json",
@@ -113,7 +115,7 @@ fn content_type(content: RenderedContent) -> &'static str {
 
 /// Tells what an answer took (reference: delivery §11): whether it was made or had, then milliseconds in the queue, for
 /// the source and for pixels, the version, the length.
-fn cost(made_in: Option<MakingTimes>, length: u64) -> String {
+pub(super) fn cost(made_in: Option<MakingTimes>, length: u64) -> String {
     let class = if made_in.is_some() { "m" } else { "h" };
     let MakingTimes { queue, fetch, render } = made_in.unwrap_or_default();
     format!(
@@ -127,7 +129,7 @@ fn cost(made_in: Option<MakingTimes>, length: u64) -> String {
 
 /// Says where the image is not quite what was asked for. A warning may repeat words of the URL: what could end its quotes
 /// or the header is left out.
-fn warn(response: &mut Response, warnings: &[String]) {
+pub(super) fn warn(response: &mut Response, warnings: &[String]) {
     for warning in warnings.iter().take(WARNINGS_MAX) {
         let is_safe = |char: &char| matches!(char, ' '..='~') && !matches!(char, '"' | '\\');
         let text: String = warning.chars().filter(is_safe).take(WARNING_CHARS_MAX).collect();
@@ -138,16 +140,17 @@ fn warn(response: &mut Response, warnings: &[String]) {
 }
 
 /// Says which headers of the request the answer depended on.
-fn vary(response: &mut Response, plan: &RenderPlan) {
+pub(super) fn vary(response: &mut Response, plan: &RenderPlan) {
     let on_accept = plan.depends_on_accept.then_some("accept");
     let on_screen = plan.depends_on_screen.then_some(SCREEN_HEADERS);
-    for names in on_accept.into_iter().chain(on_screen) {
+    let on_line = plan.depends_on_line.then_some(LINE_HEADERS);
+    for names in [on_accept, on_screen, on_line].into_iter().flatten() {
         response.headers_mut().append(header::VARY, HeaderValue::from_static(names));
     }
 }
 
 /// Answers a browser that asks before it asks (reference: delivery §1).
-fn preflight() -> Response {
+pub(super) fn preflight() -> Response {
     let mut response = respond::empty(StatusCode::NO_CONTENT);
     respond::set(&mut response, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
     respond::set(&mut response, header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);

@@ -11,4 +11,5 @@ pub(crate) mod keys;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod tokens_verify;
+pub(crate) mod transform;
 pub(crate) mod variants;

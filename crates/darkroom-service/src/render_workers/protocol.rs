@@ -74,11 +74,8 @@ pub(super) async fn answer(
     if answered.output_bytes > request.limits.output_bytes_max {
         return Err(Broken::Answer("it is too long"));
     }
-    let mut bytes = Vec::new();
-    worker.take(answered.output_bytes).read_to_end(&mut bytes).await?;
-    if (bytes.len() as u64) < answered.output_bytes {
-        return Err(Broken::Ended);
-    }
+    let mut bytes = vec![0; answered.output_bytes as usize];
+    worker.read_exact(&mut bytes).await?;
     match answered.outcome {
         Ok(facts) => {
             judge(&facts, &bytes)?;
@@ -93,11 +90,13 @@ pub(super) async fn answer(
     }
 }
 
-/// Receives a picture from the server; `None` when there is no more. `memory_bytes_max` is the most it may take.
+/// Receives a picture from the server, into memory that the last one may have had: new pages cost as much as what is copied
+/// into them. Returns what to make of it; `None` when there is no more. `memory_bytes_max` is the most it may take.
 pub(super) fn receive(
     server: &mut impl Read,
     memory_bytes_max: u64,
-) -> io::Result<Option<(Vec<u8>, RenderRequest)>> {
+    source: &mut Vec<u8>,
+) -> io::Result<Option<RenderRequest>> {
     let mut length = [0; 4];
     match server.read_exact(&mut length) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -113,12 +112,9 @@ pub(super) fn receive(
     if asked.source_bytes > memory_bytes_max {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
-    let mut source = Vec::new();
-    server.take(asked.source_bytes).read_to_end(&mut source)?;
-    if (source.len() as u64) < asked.source_bytes {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(Some((source, asked.request)))
+    source.resize(asked.source_bytes as usize, 0);
+    server.read_exact(source)?;
+    Ok(Some(asked.request))
 }
 
 /// Sends the server what became of a picture.
@@ -224,8 +220,9 @@ mod tests {
     async fn a_picture_and_what_became_of_it_arrive_whole() {
         let mut message = std::io::Cursor::new(Vec::new());
         ask(&mut message, b"bytes", &request()).await.unwrap();
-        let received = receive(&mut &message.into_inner()[..], 5).unwrap();
-        assert_eq!(received, Some((b"bytes".to_vec(), request())));
+        let mut source = b"a longer one".to_vec();
+        let received = receive(&mut &message.into_inner()[..], 5, &mut source).unwrap();
+        assert_eq!((received, &source[..]), (Some(request()), &b"bytes"[..]));
         let made = rendered(MediaType::Svg, DRAWING);
         assert_eq!(heard(&replied(Ok(made.clone()))).await.unwrap(), Ok(made));
         assert_eq!(heard(&replied(Err(RenderError::TooLarge))).await.unwrap(), Err(RenderError::TooLarge));
@@ -233,12 +230,13 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_pictures_is_an_end_and_half_of_one_is_an_error() {
-        assert_eq!(receive(&mut &b""[..], 5).unwrap(), None);
+        let receive = |message: &[u8], bytes_max| receive(&mut &message[..], bytes_max, &mut Vec::new());
+        assert_eq!(receive(b"", 5).unwrap(), None);
         let mut message = std::io::Cursor::new(Vec::new());
         ask(&mut message, b"bytes", &request()).await.unwrap();
         let message = message.into_inner();
-        assert!(receive(&mut &message[..message.len() - 1], 5).is_err());
-        assert!(receive(&mut &message[..], 4).is_err(), "more than its memory holds");
+        assert!(receive(&message[..message.len() - 1], 5).is_err());
+        assert!(receive(&message, 4).is_err(), "more than its memory holds");
     }
 
     #[tokio::test]

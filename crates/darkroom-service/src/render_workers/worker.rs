@@ -25,7 +25,8 @@ fn serve(memory_bytes_max: u64, time_max: Duration) -> io::Result<()> {
     close_inherited()?;
     let mut server = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     confine(memory_bytes_max)?;
-    while let Some((source, request)) = protocol::receive(&mut server, memory_bytes_max)? {
+    let mut source = Vec::new();
+    while let Some(request) = protocol::receive(&mut server, memory_bytes_max, &mut source)? {
         allow_time(time_max)?;
         protocol::reply(&mut server, rendered(&source, &request))?;
     }

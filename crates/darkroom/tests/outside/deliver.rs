@@ -110,7 +110,6 @@ async fn variants_and_options_are_rendered() {
 }
 
 #[tokio::test]
-#[ignore = "WebP is not written yet"]
 async fn the_best_format_that_a_client_names_is_sent() {
     let server = flexible().await;
     upload(&server, "photo", pictures::PHOTO).await;

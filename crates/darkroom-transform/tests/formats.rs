@@ -29,7 +29,9 @@ fn write_png(
     if let Some(transparent) = transparent {
         encoder.set_trns(transparent.to_vec());
     }
-    encoder.write_header().unwrap().write_image_data(data).unwrap();
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(data).expect("as many pixels as there are");
+    drop(writer);
     bytes
 }
 
@@ -302,7 +304,7 @@ fn no_raster_becomes_an_svg() {
 }
 
 fn look(rendered: &Rendered) -> Probe {
-    let probed = probe(&rendered.bytes, &Limits::default()).unwrap();
+    let probed = probe(&rendered.bytes, &Limits::default()).expect("what is sent can be read");
     assert_eq!((probed.width, probed.height), (rendered.facts.width, rendered.facts.height));
     assert_eq!(rendered.facts.content, RenderedContent::Image(probed.media_type));
     probed

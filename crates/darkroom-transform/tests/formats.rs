@@ -1,7 +1,5 @@
 //! Every kind of file that a format allows becomes the pixels that it stands for.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails there has failed")]
-
 mod common;
 
 use common::{file, gif_frames, narrowed, pixels, png_pixels, request};

@@ -4,8 +4,8 @@
 use std::fmt;
 
 use darkroom_model::image_options::{OutputFormat, Width};
-use darkroom_model::{ImageOptions, MediaType, Original, RenderLimits};
-use darkroom_transform::{Accepts, OUTPUT_VERSION, Probe, RenderRequest};
+use darkroom_model::{ImageOptions, Original, RenderLimits};
+use darkroom_transform::{Accepts, OUTPUT_VERSION, Probe, RenderRequest, is_sent_untransformed};
 
 /// What a client shows of itself that images are made for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,13 +94,7 @@ impl RenderPlan {
 
     /// As [`RenderPlan::sends_as_is`], of any source.
     pub(crate) fn sends_source_as_is(&self, source: &Probe) -> bool {
-        let RenderRequest { options, limits, .. } = &self.request;
-        let is_animation = matches!(source.media_type, MediaType::Gif | MediaType::WebP) && source.frames > 1;
-        let shows_frames =
-            matches!(options.format, OutputFormat::Auto | OutputFormat::Plain | OutputFormat::WebP);
-        let stays_one = is_animation && shows_frames && options.animated && !options.fast_compression;
-        let area = u64::from(source.width) * u64::from(source.height) * u64::from(source.frames);
-        stays_one && area > limits.animation_pixels_max && area <= limits.pixels_max
+        is_sent_untransformed(source, &self.request)
     }
 }
 
@@ -127,7 +121,7 @@ impl fmt::Debug for RenditionName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use darkroom_model::{AccountId, OriginalKey};
+    use darkroom_model::{AccountId, MediaType, OriginalKey};
 
     const PLAIN: Viewer =
         Viewer { accepts: Accepts { avif: false, webp: false }, auto_width: 960, is_slow: false };
@@ -179,7 +173,7 @@ mod tests {
             (gif, 51, |options| options.format = OutputFormat::Jpeg, false),
             (gif, 51, |options| options.format = OutputFormat::Json, false),
             (gif, 51, |options| options.animated = false, false),
-            (gif, 51, |options| options.fast_compression = true, false),
+            (gif, 51, |options| options.fast_compression = true, true),
             (gif, 1, none, false),
         ];
         for (row, (media_type, frames, change, expected)) in rows.into_iter().enumerate() {

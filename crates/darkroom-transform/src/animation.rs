@@ -13,11 +13,13 @@ pub fn is_sent_untransformed(probe: &Probe, request: &RenderRequest) -> bool {
     request.options.format != OutputFormat::Json && is_left_alone(probe, request)
 }
 
-/// Says whether nothing is done to an animation, whether it is sent or described.
+/// Says whether nothing is done to an animation, whether it is sent or described: it is too large to be worked on, though
+/// not to be delivered.
 pub(crate) fn is_left_alone(probe: &Probe, request: &RenderRequest) -> bool {
     let frame = u64::from(probe.width) * u64::from(probe.height);
     let pixels = frame.saturating_mul(probe.frames.into());
-    is_kept(probe, request) && pixels > request.limits.animation_pixels_max
+    let limits = &request.limits;
+    is_kept(probe, request) && pixels > limits.animation_pixels_max && pixels <= limits.pixels_max
 }
 
 /// Says whether an image has several frames and is to keep them: not in a format that shows the first one only.

@@ -150,16 +150,19 @@ impl Renditions {
 
     /// Returns the rendition with this name if it was made before.
     pub(crate) async fn find(&self, name: RenditionName) -> Option<Served> {
-        let rendition = match self.memory.get(&name) {
-            Some(rendition) => rendition,
-            None => {
-                let rendition = Arc::new(self.disk.as_ref()?.read(name).await?);
-                self.memory.insert(name, Arc::clone(&rendition));
-                rendition
-            }
-        };
+        let rendition = self.look(name).await?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(Served { rendition, made_in: None })
+    }
+
+    /// Looks in memory, then on the disk.
+    async fn look(&self, name: RenditionName) -> Option<Arc<Rendition>> {
+        if let Some(rendition) = self.memory.get(&name) {
+            return Some(rendition);
+        }
+        let rendition = Arc::new(self.disk.as_ref()?.read(name).await?);
+        self.memory.insert(name, Arc::clone(&rendition));
+        Some(rendition)
     }
 
     /// Looks once more, and on the disk, and makes it if need be.
@@ -168,14 +171,7 @@ impl Renditions {
         M: Future<Output = Result<(Rendition, MakingTimes), DeliverError>>,
     {
         // An earlier making may have ended between the first look and this one.
-        if let Some(rendition) = self.memory.get(&name) {
-            return Ok(Served { rendition, made_in: None });
-        }
-        if let Some(disk) = &self.disk
-            && let Some(rendition) = disk.read(name).await
-        {
-            let rendition = Arc::new(rendition);
-            self.memory.insert(name, Arc::clone(&rendition));
+        if let Some(rendition) = self.look(name).await {
             return Ok(Served { rendition, made_in: None });
         }
         let (rendition, times) = make.await?;

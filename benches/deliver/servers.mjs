@@ -22,7 +22,9 @@ async function freePort() {
 
 /** Starts a program, and waits until it answers anything at this path. */
 async function start(words, origin, env = {}) {
-  const child = spawn(words[0], words.slice(1), { env: { ...process.env, ...env }, stdio: 'ignore' });
+  // Darkroom refuses names of its own kind that are no settings, such as those of this measurement.
+  const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('DARKROOM_')));
+  const child = spawn(words[0], words.slice(1), { env: { ...own, ...env }, stdio: 'ignore' });
   process.once('exit', () => child.kill('SIGKILL'));
   for (const began = Date.now(); ;) {
     if (await fetch(origin).then((answer) => answer.arrayBuffer(), () => undefined)) return child;

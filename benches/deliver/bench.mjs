@@ -51,12 +51,13 @@ const ANIMATED = {
   sharp: { format: 'webp', options: { quality: 80, effort: 2 }, animated: true },
 };
 
-const ROWS = [
+const ALL_ROWS = [
   ...['bird12.jpg', 'bird12p.jpg', 'paint12.jpg'].flatMap((source) =>
     [400, 1200].flatMap((width) => [JPEG, BASELINE, WEBP, WEBP_DEFAULT, AVIF].map((how) => ({ source, width, ...how })))),
   ...[400, 1200].flatMap((width) => [WEBP, WEBP_DEFAULT, PNG].map((how) => ({ source: 'gulp2.png', width, ...how }))),
   { source: 'pan.gif', width: 400, ...ANIMATED },
-].filter((row) => `${row.source} ${row.width} ${row.name}`.includes(process.env.DARKROOM_BENCH_ROWS ?? ''));
+];
+const ROWS = ALL_ROWS.filter((row) => `${row.source} ${row.width} ${row.name}`.includes(process.env.DARKROOM_BENCH_ROWS ?? ''));
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 let turn = 0;
@@ -141,7 +142,7 @@ try {
   }
   const memory = Object.fromEntries(running.map((server) => [server.name, peakBytes(server.pid)]));
   const machine = `${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}`;
-  await report({ output, results, memory, machine, rounds: ROUNDS, concurrency: CONCURRENCY, date: new Date() });
+  await report({ output, results, memory, machine, rows: [ROWS.length, ALL_ROWS.length], rounds: ROUNDS, concurrency: CONCURRENCY, date: new Date() });
 } finally {
   for (const server of running) server.stop();
   await rm(scratch, { recursive: true, force: true });

@@ -69,12 +69,12 @@ function picture(results) {
 }
 
 /** Writes both between the marks of the page that is named, and beside it. */
-export async function report({ output, results, memory, machine, rounds, concurrency, date }) {
+export async function report({ output, results, memory, machine, rows, rounds, concurrency, date }) {
   const peaks = Object.entries(memory).map(([name, bytes]) => `${name} ${mebibytes(bytes)}`).join(', ');
   const tables = concurrency.map((clients) => `### ${clients} at a time\n\n${table(results, clients)}`);
   const text = `${BEGIN}
 
-On ${date.toISOString().slice(0, 10)}, ${machine}; ${rounds} rounds, the programs in turn; ratios are medians of the rounds.
+On ${date.toISOString().slice(0, 10)}, ${machine}; ${rows[0]} of ${rows[1]} rows, ${rounds} rounds, the programs in turn; ratios are medians of the rounds.
 CPU time is that of all processes of a program. Peak memory of all their processes: ${peaks}.
 
 ${goals(results)}

@@ -10,6 +10,7 @@ mod data_file;
 mod format_versions;
 mod keys;
 mod page;
+mod recent;
 mod rows;
 mod settings_row;
 mod shared;
@@ -424,10 +425,20 @@ impl Catalog for LmdbCatalog {
     }
 
     async fn image(&self, account: &AccountId, id: &ImageId) -> Result<Option<Image>, CatalogError> {
-        match self.entry(account, id).await? {
-            Some(Entry::Image(image)) => Ok(Some(image)),
-            Some(Entry::Draft(_)) | None => Ok(None),
+        let entry = self.entry_of(account)?;
+        // None is read from memory while the store is being opened anew.
+        let settled = entry.changes.settled().filter(|_| self.shared.store.is_open());
+        if let Some(image) = settled.and_then(|changes| self.shared.recent.find(entry.number, id, changes)) {
+            return Ok(Some(image));
         }
+        let image = match self.entry(account, id).await? {
+            Some(Entry::Image(image)) => Some(image),
+            Some(Entry::Draft(_)) | None => None,
+        };
+        if let (Some(changes), Some(image)) = (settled, &image) {
+            self.shared.recent.keep(entry.number, changes, image.clone());
+        }
+        Ok(image)
     }
 
     async fn edit(

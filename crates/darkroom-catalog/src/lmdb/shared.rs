@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::LmdbOptions;
 use super::keys::{self, AccountNumber};
+use super::recent::{Changes, Recent};
 use super::rows::AccountState;
 use super::store::{Opened, Store, failed, get};
 use crate::posting::overlay::Overlay;
@@ -27,6 +28,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: LmdbOptions,
     pub(crate) counters: Counters,
+    pub(crate) recent: Recent,
     directory: RwLock<Directory>,
     overlays_loaded: AtomicUsize,
     overlay_bytes: AtomicUsize,
@@ -51,6 +53,7 @@ struct Directory {
 pub(crate) struct AccountEntry {
     pub(crate) number: AccountNumber,
     pub(crate) account: Account,
+    pub(crate) changes: Changes,
     settings: RwLock<Arc<AccountSettings>>,
     pub(crate) overlay: RwLock<Option<Overlay>>,
     overlay_bytes: AtomicUsize,
@@ -124,6 +127,7 @@ impl Shared {
             clock,
             options,
             counters: Counters::default(),
+            recent: Recent::default(),
             directory: RwLock::default(),
             overlays_loaded: AtomicUsize::new(0),
             overlay_bytes: AtomicUsize::new(0),
@@ -143,6 +147,7 @@ impl Shared {
         let entry = Arc::new(AccountEntry {
             number,
             account,
+            changes: Changes::default(),
             settings: RwLock::new(Arc::new(settings)),
             overlay: RwLock::new(None),
             overlay_bytes: AtomicUsize::new(0),

@@ -1,7 +1,7 @@
 //! The suite on LMDB, and what only an engine on a disk can get wrong.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use darkroom_model::{Filters, Sequence, SortOrder};
@@ -589,6 +589,53 @@ async fn come_and_go(on_disk: Arc<OnDisk>, account: AccountId) {
         on_disk.catalog.edit(&account, &sample::image_id(&id), edit).await.unwrap();
         on_disk.catalog.delete(&account, &sample::image_id(&id)).await.unwrap();
     }
+}
+
+/// Images that were read lately are answered from memory: none may be older than what its reader could know of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_change_holds_from_the_next_read_on() {
+    let options = LmdbOptions { overlay_pause: Duration::from_micros(200), ..LmdbOptions::tiny() };
+    let on_disk = Arc::new(with_account(options).await);
+    let (account, id) = (sample::account("a").id, sample::image_id("image"));
+    put(&on_disk, "image", "{}", &Chance::new(1)).await.unwrap();
+    let (acknowledged, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (on_disk, acknowledged, ended) = (on_disk.clone(), acknowledged.clone(), ended.clone());
+            let (account, id) = (account.clone(), id.clone());
+            tokio::spawn(async move {
+                let mut seen = 0;
+                while !ended.load(Ordering::SeqCst) {
+                    let least = acknowledged.load(Ordering::SeqCst).max(seen);
+                    let image = on_disk.catalog.image(&account, &id).await.unwrap().unwrap();
+                    seen = count_of(&image);
+                    assert!(seen >= least, "{seen} after {least}");
+                    // What is in memory is answered without a pause; others have to run too.
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    for count in 1..=300 {
+        let edit = Edit { creator: Some(sample::creator(&count.to_string())), ..Edit::default() };
+        on_disk.catalog.edit(&account, &id, edit).await.unwrap();
+        acknowledged.store(count, Ordering::SeqCst);
+        if count % 3 == 0 {
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+    }
+    ended.store(true, Ordering::SeqCst);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    let hits = (0..100).map(|_| on_disk.catalog.image(&account, &id));
+    assert!(join_all(hits).await.into_iter().all(|image| count_of(&image.unwrap().unwrap()) == 300));
+    on_disk.catalog.delete(&account, &id).await.unwrap();
+    assert_eq!(on_disk.catalog.image(&account, &id).await.unwrap(), None);
+}
+
+fn count_of(image: &Image) -> u64 {
+    image.creator.as_ref().map_or(0, |creator| creator.as_str().parse().unwrap())
 }
 
 #[test]

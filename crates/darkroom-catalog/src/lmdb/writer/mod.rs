@@ -237,10 +237,24 @@ impl Writer {
         let versions =
             group.accounts.values().map(|touched| (Arc::clone(&touched.entry), touched.state.version));
         let versions: Vec<(Arc<AccountEntry>, u64)> = versions.collect();
-        if let Err(error) = self.commit(&opened, txn) {
-            drop(opened);
-            return Err(self.after_failed_commit(error, &versions));
-        }
+        versions.iter().for_each(|(entry, _)| entry.changes.begin());
+        let committed = match self.commit(&opened, txn) {
+            Ok(()) => {
+                self.after_commit(group);
+                Ok(answers)
+            }
+            Err(error) => {
+                drop(opened);
+                Err(self.after_failed_commit(error, &versions))
+            }
+        };
+        versions.iter().for_each(|(entry, _)| entry.changes.end());
+        committed
+    }
+
+    /// Brings what is in memory up to date.
+    fn after_commit(&mut self, group: Group) {
+        let shared = Arc::clone(&self.shared);
         #[cfg(test)]
         std::thread::sleep(shared.options.overlay_pause);
         for (number, account) in group.new_accounts {
@@ -257,7 +271,6 @@ impl Writer {
             });
             self.candidates.insert(entry.number, entry);
         }
-        Ok(answers)
     }
 
     fn commit(&self, opened: &Opened, txn: RwTxn<'_>) -> Result<(), heed::Error> {

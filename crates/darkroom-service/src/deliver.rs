@@ -12,7 +12,7 @@ use darkroom_transform::{RenderError, RenderRequest, Rendered};
 use crate::FetchError;
 use crate::error::Cause;
 use crate::render_workers::RenderFailure;
-use crate::rendering::RenderPlan;
+use crate::rendering::{RenderPlan, RenditionName};
 use crate::renditions::{MakingTimes, Rendition, Served};
 use crate::service::Stores;
 use crate::{Service, ServiceError};
@@ -134,9 +134,14 @@ impl Service {
         Ok(Delivery { image, variant: form.variant, keeping })
     }
 
-    /// Returns what a plan makes of an image that [`Service::deliver`] gave, made now if it was not made before.
-    pub async fn rendition(&self, image: &Image, plan: &RenderPlan) -> Result<Served, DeliverError> {
-        let name = plan.name(&image.original.content_hash);
+    /// Returns what a plan makes of an image that [`Service::deliver`] gave, made now if it was not made before. `name`
+    /// is what the plan calls it.
+    pub async fn rendition(
+        &self,
+        name: RenditionName,
+        image: &Image,
+        plan: &RenderPlan,
+    ) -> Result<Served, DeliverError> {
         let (stores, original, request) =
             (Arc::clone(&self.stores), image.original.clone(), plan.request.clone());
         self.stores.renditions.get_or_make(name, || stores.make(original, request)).await

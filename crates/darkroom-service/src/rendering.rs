@@ -78,10 +78,10 @@ impl RenderPlan {
 
     /// Returns the name of what this plan makes of content with this hash.
     pub fn name(&self, content_hash: &[u8; 32]) -> RenditionName {
-        let mut hasher = blake3::Hasher::new_derive_key("darkroom rendition name");
-        hasher.update(&OUTPUT_VERSION.to_le_bytes()).update(content_hash);
         // A request has no value that JSON cannot say, and its members always stand in the same order.
-        serde_json::to_writer(&mut hasher, &self.request).expect("a request can be written");
+        let request = serde_json::to_vec(&self.request).expect("a request can be written");
+        let mut hasher = blake3::Hasher::new_derive_key("darkroom rendition name");
+        hasher.update(&OUTPUT_VERSION.to_le_bytes()).update(content_hash).update(&request);
         RenditionName(*hasher.finalize().as_bytes())
     }
 

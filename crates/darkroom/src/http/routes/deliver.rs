@@ -57,7 +57,8 @@ async fn deliver(service: &Service, head: &Parts) -> Result<Response, DeliveryEr
     let plan = RenderPlan::hosted(options, &viewer(&head.headers), service.limits().render);
 
     let Delivery { image, keeping, .. } = delivery;
-    let etag = rendition_etag(plan.name(&image.original.content_hash));
+    let name = plan.name(&image.original.content_hash);
+    let etag = rendition_etag(name);
     let mut response = if client_has(&head.headers, &etag) {
         respond::empty(StatusCode::NOT_MODIFIED)
     } else if plan.sends_as_is(&image.original) {
@@ -68,7 +69,7 @@ async fn deliver(service: &Service, head: &Parts) -> Result<Response, DeliveryEr
         respond::set_made(&mut response, CF_IMAGES, &cost(Some(MakingTimes::default()), length));
         response
     } else {
-        let Served { rendition, made_in } = service.rendition(&image, &plan).await.map_err(told)?;
+        let Served { rendition, made_in } = service.rendition(name, &image, &plan).await.map_err(told)?;
         let length = rendition.bytes.len() as u64;
         let extent = extent(&head.method, &head.headers, &etag, length);
         let content_type = content_type(rendition.facts.content);

@@ -47,6 +47,8 @@ pub fn init(settings: &Settings) {
 
 /// Lines that may wait to be written.
 const LINES_MAX: usize = 4096;
+/// How long the first line waits for others: waking the thread for each of them would cost as much as a short answer.
+const GATHER_WAIT: Duration = Duration::from_millis(2);
 /// How long the end of the program waits for lines to be written.
 const FINISH_WAIT: Duration = Duration::from_secs(1);
 
@@ -72,13 +74,26 @@ fn begin() -> Option<&'static Queue> {
     QUEUE.get()
 }
 
-/// Writes lines as they come. A line that cannot be written is lost, and nothing else.
+/// Writes lines, those of a short while together. What cannot be written is lost, and nothing else.
 fn write(waiting: &Receiver<Message>, to: &mut impl Write) {
-    for message in waiting {
-        match message {
-            Message::Line(line) => drop(to.write_all(&line)),
-            // Whoever asked may not wait any more.
-            Message::Finish(done) => drop(done.try_send(())),
+    let mut text = Vec::new();
+    while let Ok(first) = waiting.recv() {
+        // Whoever is asked to finish is waited for.
+        if matches!(first, Message::Line(_)) {
+            std::thread::sleep(GATHER_WAIT);
+        }
+        let mut finished = Vec::new();
+        for message in std::iter::once(first).chain(waiting.try_iter().take(LINES_MAX)) {
+            match message {
+                Message::Line(line) => text.extend(line),
+                Message::Finish(done) => finished.push(done),
+            }
+        }
+        let _ = to.write_all(&text);
+        text.clear();
+        // Whoever asked may not wait any more.
+        for done in finished {
+            let _ = done.try_send(());
         }
     }
 }

@@ -1,6 +1,6 @@
 // Renderings per second, CPU time, memory, bytes and likeness of Darkroom and its peers, uncached, in turn.
 //
-// node bench.mjs BINARY SOURCES PYTHON QUALITY OUTPUT; DARKROOM_BENCH_ROUNDS and DARKROOM_BENCH_ROWS (a part of a row's
+// node bench.mjs BINARY BINARY_WITH_LIBAOM SOURCES PYTHON QUALITY OUTPUT; DARKROOM_BENCH_ROUNDS and DARKROOM_BENCH_ROWS (a part of a row's
 // name) make it shorter.
 
 import { execFile } from 'node:child_process';
@@ -12,10 +12,10 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 
 import { cpuSeconds, peakBytes } from './processes.mjs';
-import { report } from './report.mjs';
+import { median, report } from './report.mjs';
 import * as servers from './servers.mjs';
 
-const [, , binary, folder, python, quality, output] = process.argv;
+const [, , binary, libaomBinary, folder, python, quality, output] = process.argv;
 const ROUNDS = Number(process.env.DARKROOM_BENCH_ROUNDS ?? 5);
 const CONCURRENCY = [1, 2, 16];
 // Requests of one server in one round, and no more than take this long.
@@ -41,8 +41,9 @@ const WEBP_DEFAULT = {
   name: 'WebP, default effort', kind: 'default', darkroom: 'format=webp,quality=80', ipx: 'f_webp,q_80',
   thumbor: 'format(webp):quality(80)', sharp: { format: 'webp', options: { quality: 80 } },
 };
+// In AVIF the same number means other things, so ours is the least that comes out no worse than sharp's.
 const AVIF = {
-  name: 'AVIF, default effort', kind: 'default', darkroom: 'format=avif,quality=50', ipx: 'f_avif,q_50',
+  name: 'AVIF, default effort', kind: 'default', darkroom: 'format=avif', libaom: 'format=avif', isMatched: true, ipx: 'f_avif,q_50',
   thumbor: 'format(avif):quality(50)', sharp: { format: 'avif', options: { quality: 50 } },
 };
 const PNG = { name: 'PNG', kind: 'equal', darkroom: 'format=png-force', sharp: { format: 'png', options: { compressionLevel: 2 } } };
@@ -59,7 +60,6 @@ const ALL_ROWS = [
 ];
 const ROWS = ALL_ROWS.filter((row) => `${row.source} ${row.width} ${row.name}`.includes(process.env.DARKROOM_BENCH_ROWS ?? ''));
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 let turn = 0;
 
 async function ask(server, row) {
@@ -100,27 +100,51 @@ async function likeness(body, row, scratch) {
   return Number(stdout);
 }
 
+/** The quality at which a server's answers are no worse than sharp's: the least such. */
+async function matchedQuality(server, row, scratch) {
+  const sharpServer = running.find(({ name }) => name === 'sharp');
+  const goal = await likeness((await ask(sharpServer, row)).body, row, scratch);
+  let [least, most] = [1, 100];
+  while (least < most) {
+    const middle = Math.floor((least + most) / 2);
+    const { body } = await ask(server, withQuality(row, middle));
+    if (await likeness(body, row, scratch) >= goal) most = middle;
+    else least = middle + 1;
+  }
+  return least;
+}
+
+function withQuality(row, quality) {
+  return { ...row, darkroom: `${row.darkroom},quality=${quality}`, libaom: `${row.libaom},quality=${quality}` };
+}
+
 const scratch = await mkdtemp(join(tmpdir(), 'darkroom-bench-'));
 await writeFile(join(folder, 'thumbor.conf'), [
   `LOADER = 'thumbor.loaders.file_loader'`, `FILE_LOADER_ROOT_PATH = '${folder}'`, `STORAGE = 'thumbor.storages.no_storage'`,
   `ALLOW_UNSAFE_URL = True`, `MAX_PIXELS = 100000000`, `PROGRESSIVE_JPEG = True`, '',
 ].join('\n'));
-const places = { binary, folder, python, data: join(scratch, 'data'), home: import.meta.dirname, sources: SOURCES };
+const places = { folder, python, home: import.meta.dirname, sources: SOURCES };
 const running = [];
 try {
-  for (const start of [servers.darkroom, servers.sharpServer, servers.ipx, servers.thumbor]) running.push(await start(places));
+  running.push(await servers.darkroom({ ...places, binary, data: join(scratch, 'data') }));
+  running.push(await servers.darkroomWithLibaom({ ...places, binary: libaomBinary, data: join(scratch, 'libaom') }));
+  for (const start of [servers.sharpServer, servers.ipx, servers.thumbor]) running.push(await start(places));
   const results = [];
   for (const row of ROWS) {
     const taking = running.filter((server) => server.ask(row.source, row, 0));
     const result = { row, servers: {} };
+    const asked = {};
     for (const server of taking) {
-      const { body } = await ask(server, row);
-      result.servers[server.name] = { bytes: body.length, likeness: await likeness(body, row, scratch), at: {} };
+      const isMatched = row.isMatched && server.name.startsWith('Darkroom');
+      const quality = isMatched ? await matchedQuality(server, row, scratch) : undefined;
+      asked[server.name] = isMatched ? withQuality(row, quality) : row;
+      const { body } = await ask(server, asked[server.name]);
+      result.servers[server.name] = { bytes: body.length, likeness: await likeness(body, row, scratch), quality, at: {} };
     }
     for (const concurrency of CONCURRENCY) {
       const rounds = Object.fromEntries(taking.map((server) => [server.name, []]));
       for (let index = 0; index < ROUNDS; index += 1) {
-        for (const server of taking) rounds[server.name].push(await round(server, row, concurrency));
+        for (const server of taking) rounds[server.name].push(await round(server, asked[server.name], concurrency));
       }
       for (const [name, all] of Object.entries(rounds)) {
         const times = all.flatMap(({ times }) => times).toSorted((a, b) => a - b);
@@ -131,6 +155,7 @@ try {
           p99: times[Math.min(times.length - 1, Math.floor(times.length * 0.99))],
           // Round by round, so that what slows the machine slows both.
           ratios: all.map(({ cpuMs }, at) => rounds.Darkroom[at].cpuMs / cpuMs),
+          libaomRatios: rounds[servers.WITH_LIBAOM] && all.map(({ cpuMs }, at) => rounds[servers.WITH_LIBAOM][at].cpuMs / cpuMs),
         };
       }
     }

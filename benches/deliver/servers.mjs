@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -10,6 +10,9 @@ const READY_WITHIN_MS = 30_000;
 const ACCOUNT_ID = '023e105f4ecef8ad9ca31a8372d0c353';
 const ACCOUNT_HASH = 'Vi7wi5KSItxGFsWRG2Us6Q';
 const API_TOKEN = 'a-token-that-only-this-measurement-knows';
+
+/** The name of Darkroom built with the feature `libaom`, which changes nothing but how AVIF is written. */
+export const WITH_LIBAOM = 'Darkroom with libaom';
 
 async function freePort() {
   const listener = createServer().listen(0, '127.0.0.1');
@@ -31,6 +34,24 @@ async function start(words, origin, env = {}) {
     if (Date.now() - began > READY_WITHIN_MS || child.exitCode !== null) throw new Error(`${words[0]} did not start`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** nginx, as its makers tell to serve files, and nothing written down of a request. */
+export async function nginx({ folder, scratch }) {
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const conf = join(scratch, 'nginx.conf');
+  await writeFile(conf, `daemon off; pid ${scratch}/nginx.pid; error_log ${scratch}/nginx.log; worker_processes auto;
+${process.getuid() === 0 ? 'user root;' : ''}
+events { worker_connections 1024; }
+http {
+  access_log off; sendfile on; keepalive_requests 1000000;
+  types { image/jpeg jpg; image/webp webp; }
+  server { listen 127.0.0.1:${port}; root ${folder}; }
+}
+`);
+  const child = await start(['nginx', '-c', conf, '-p', scratch], origin);
+  return { name: 'nginx', pid: child.pid, stop: () => child.kill(), ask: (name) => `${origin}/${name}` };
 }
 
 /** `ask(file, row, turn)` is the URL of a rendering; `turn` differs in each request, so that nothing is answered twice. */
@@ -57,6 +78,12 @@ export async function darkroom({ binary, folder, data, sources }) {
     ask: (name, { width, darkroom: options }, turn) =>
       `${origin}/${ACCOUNT_HASH}/${name}/width=${width},gravity=0.5x0.${100_000 + turn},${options}`,
   };
+}
+
+export async function darkroomWithLibaom(places) {
+  const server = await darkroom(places);
+  const ask = (name, row, turn) => row.libaom && server.ask(name, { ...row, darkroom: row.libaom }, turn);
+  return { ...server, name: WITH_LIBAOM, ask };
 }
 
 export async function sharpServer({ folder, home }) {

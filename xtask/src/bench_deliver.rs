@@ -1,4 +1,4 @@
-//! `cargo xtask bench deliver`: renderings, against other programs (benches/deliver/README.md).
+//! `cargo xtask bench deliver` and `cached`: renderings, against other programs (benches/deliver/README.md).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,34 @@ use crate::run::{cargo, program, root, run, target};
 /// Debian's packages of photographs: large, free, and the same everywhere.
 const WALLPAPERS: [&str; 2] = ["lomiri-wallpapers-20.04", "mate-backgrounds"];
 
-/// Measures, and writes docs/performance.md. Needs Node, Python and apt, and fetches the rest.
+/// Measures kept renditions against nginx, and writes docs/performance.md. Needs Node, apt, nginx and wrk.
+pub(crate) fn cached() -> Result<(), Failure> {
+    let folder = target().join("bench");
+    fs::create_dir_all(&folder)?;
+    run(&mut cargo(&["build", "--release", "--package", "darkroom"]))?;
+    let home = install_npm(&folder)?;
+    let sources = make_sources(&folder, &home)?;
+    let mut bench = program("node");
+    bench.arg(home.join("cached.mjs")).arg(target().join("release/darkroom"));
+    run(bench.arg(sources).arg(root().join("docs")))
+}
+
+/// Measures renderings, and writes docs/performance.md. Needs Node, Python, apt, and cmake, nasm and perl for libaom;
+/// fetches the rest.
 pub(crate) fn deliver() -> Result<(), Failure> {
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
     run(&mut cargo(&["build", "--release", "--package", "darkroom"]))?;
+    let libaom = folder.join("libaom");
+    let features = ["build", "--release", "--package", "darkroom", "--features", "libaom", "--target-dir"];
+    run(cargo(&features).arg(&libaom))?;
     let home = install_npm(&folder)?;
     let python = install_python(&folder)?;
     let quality = build_quality(&folder)?;
     let sources = make_sources(&folder, &home)?;
     let mut bench = program("node");
     bench.arg(home.join("bench.mjs")).arg(target().join("release/darkroom"));
+    bench.arg(libaom.join("release/darkroom"));
     run(bench.arg(sources).arg(python).arg(quality).arg(root().join("docs")))
 }
 

@@ -25,6 +25,7 @@ Chores of the Darkroom workspace:
   cargo xtask bench hand-over       a picture of 5 MB rendered by a worker, and in the same process
   cargo xtask bench start           from the start of a process to its first answer: dev, and serve
   cargo xtask bench deliver         renderings, against sharp, ipx and thumbor; fetches them, writes docs/performance.md
+  cargo xtask bench cached          renditions that are kept, against nginx; writes docs/performance.md
   cargo xtask golden                docs/options.md and its pictures anew: look at every one afterwards
   cargo xtask lint                  formatting, lints and the manual's links, warnings denied
 ";
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         ["bench", "start"] => bench::start(),
         ["golden"] => test::golden(),
         ["bench", "deliver"] => bench_deliver::deliver(),
+        ["bench", "cached"] => bench_deliver::cached(),
         ["lint"] => lint::lint(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -194,6 +194,7 @@ impl Stores {
         let placed = Instant::now();
         let source = self.open_original(&original, None).await?.bytes().await?;
         let fetched = Instant::now();
+        self.render_workers.fetched_in(fetched - placed);
         let Rendered { facts, bytes } = place.render(source, &request).await?;
         let times = MakingTimes { queue: placed - began, fetch: fetched - placed, render: fetched.elapsed() };
         Ok((Rendition { facts, bytes: bytes.into() }, times))

@@ -150,6 +150,7 @@ impl Stores {
         drop(place);
         let Fetched { bytes, cache_control, etag } = fetched.map_err(DeliverError::Fetch)?;
         let fetch = began.elapsed();
+        self.render_workers.fetched_in(fetch);
         let Looked { content_hash, probe } = look(bytes.clone(), self.limits).await?;
         let fresh_until = fresh_until(self.clock.now(), cache_control.as_deref());
         let source = Arc::new(KnownSource { content_hash, cache_control, etag, fresh_until });

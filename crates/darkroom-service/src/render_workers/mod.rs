@@ -149,6 +149,11 @@ impl RenderWorkers {
         self.place().await?.render(source, request).await
     }
 
+    /// Counts how long it took to read a source.
+    pub(crate) fn fetched_in(&self, time: Duration) {
+        self.pool.counts.fetched_in(time);
+    }
+
     /// Returns what was counted.
     pub fn readings(&self) -> RenderReadings {
         let pool = &self.pool;
@@ -227,6 +232,7 @@ impl RenderPlace {
             return Err(RenderFailure::Unavailable);
         }
         let worker = pool.worker()?;
+        pool.counts.given(source.len());
         let time_max = pool.options.time_max;
         let mut rendering = Rendering { pool, held: Some((worker, permit)), end: End::Abandoned };
         let outcome = tokio::select! {
@@ -271,7 +277,11 @@ impl Rendering {
         let (worker, _) = self.held.as_mut().ok_or(Broken::Ended)?;
         let answer = worker.render(source, request).await?;
         if let Ok(rendered) = &answer {
-            self.pool.counts.rendered(&rendered.facts.times, self.pool.options.time_max);
+            self.pool.counts.rendered(
+                rendered.bytes.len(),
+                &rendered.facts.times,
+                self.pool.options.time_max,
+            );
         }
         Ok(answer)
     }

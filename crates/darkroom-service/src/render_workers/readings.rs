@@ -20,8 +20,12 @@ pub struct RenderReadings {
     pub started: u64,
     /// Processes that ended, by why.
     pub ended: [(&'static str, u64); 6],
-    /// How long pictures took, by what was done: `queue`, `decode`, `steps`, `encode`.
-    pub spans: [(&'static str, SpanReading); 4],
+    /// Bytes of sources that were given to processes.
+    pub source_bytes: u64,
+    /// Bytes of what they made.
+    pub rendered_bytes: u64,
+    /// How long pictures took, by what was done: `queue`, `fetch`, `decode`, `steps`, `encode`.
+    pub spans: [(&'static str, SpanReading); 5],
 }
 
 /// How long something took, every time.
@@ -63,7 +67,10 @@ const ENDS: [(End, &str); 6] = [
 pub(super) struct Counts {
     started: AtomicU64,
     ended: [AtomicU64; ENDS.len()],
+    source_bytes: AtomicU64,
+    rendered_bytes: AtomicU64,
     queue: Span,
+    fetch: Span,
     decode: Span,
     steps: Span,
     encode: Span,
@@ -88,8 +95,17 @@ impl Counts {
         self.queue.observe(time);
     }
 
+    pub(super) fn fetched_in(&self, time: Duration) {
+        self.fetch.observe(time);
+    }
+
+    pub(super) fn given(&self, source_bytes: usize) {
+        self.source_bytes.fetch_add(source_bytes as u64, Ordering::Relaxed);
+    }
+
     /// Counts what a process says that it took, which is no longer than it could have.
-    pub(super) fn rendered(&self, times: &RenderTimes, time_max: Duration) {
+    pub(super) fn rendered(&self, bytes: usize, times: &RenderTimes, time_max: Duration) {
+        self.rendered_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         for (span, micros) in
             [(&self.decode, times.decode), (&self.steps, times.steps), (&self.encode, times.encode)]
         {
@@ -103,8 +119,11 @@ impl Counts {
             queued,
             started: self.started.load(Ordering::Relaxed),
             ended: ENDS.map(|(end, name)| (name, self.ended[end as usize].load(Ordering::Relaxed))),
+            source_bytes: self.source_bytes.load(Ordering::Relaxed),
+            rendered_bytes: self.rendered_bytes.load(Ordering::Relaxed),
             spans: [
                 ("queue", self.queue.reading()),
+                ("fetch", self.fetch.reading()),
                 ("decode", self.decode.reading()),
                 ("steps", self.steps.reading()),
                 ("encode", self.encode.reading()),

@@ -188,7 +188,9 @@ mod tests {
             queued: 4,
             started: 3,
             ended: ["worn", "abandoned", "late", "died", "distrusted", "closed"].map(|end| (end, 2)),
-            spans: ["queue", "decode", "steps", "encode"].map(|span| (span, reading)),
+            source_bytes: 5_000,
+            rendered_bytes: 400,
+            spans: ["queue", "fetch", "decode", "steps", "encode"].map(|span| (span, reading)),
         };
         let of_service = || vec![("records_read", 7), ("uploads_total", 8)];
         let of_delivery = || vec![("cache_hits_total", 9)];
@@ -208,6 +210,9 @@ mod tests {
             "darkroom_render_queue_depth 4",
             "darkroom_render_workers_started_total 3",
             "darkroom_render_workers_ended_total{reason=\"late\"} 2",
+            "darkroom_render_source_bytes_total 5000",
+            "darkroom_rendered_bytes_total 400",
+            "darkroom_request_span_duration_seconds_count{span=\"fetch\"} 2",
             "darkroom_request_span_duration_seconds_count{span=\"decode\"} 2",
             "darkroom_request_span_duration_seconds_sum{span=\"decode\"} 60.003",
             "darkroom_request_span_duration_seconds_bucket{le=\"0.001\",span=\"decode\"} 1",

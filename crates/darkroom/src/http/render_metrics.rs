@@ -25,7 +25,8 @@ impl Collector for RenderMetrics {
         let help = "Images that are uploaded or rendered now";
         let images = encoder.encode_descriptor("images_in_progress", help, None, MetricType::Gauge)?;
         in_progress.encode(images)?;
-        let Some(RenderReadings { queued, started, ended, spans, .. }) = readings else { return Ok(()) };
+        let Some(readings) = readings else { return Ok(()) };
+        let RenderReadings { queued, started, ended, source_bytes, rendered_bytes, spans, .. } = readings;
 
         let help = "Renderings that wait for a process";
         let queue = encoder.encode_descriptor("render_queue_depth", help, None, MetricType::Gauge)?;
@@ -40,6 +41,14 @@ impl Collector for RenderMetrics {
             encoder.encode_descriptor("render_workers_ended", help, None, MetricType::Counter)?;
         for (reason, count) in ended {
             ConstCounter::new(count).encode(workers.encode_family(&[("reason", reason)])?)?;
+        }
+
+        for (name, help, bytes) in [
+            ("render_source_bytes", "Bytes given to processes to render", source_bytes),
+            ("rendered_bytes", "Bytes of what they made", rendered_bytes),
+        ] {
+            let counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            ConstCounter::new(bytes).encode(counter)?;
         }
 
         let help = "Time of an image, by what was done with it";

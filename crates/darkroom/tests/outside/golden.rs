@@ -18,7 +18,7 @@ struct Case {
     option: &'static str,
     /// The end of its URL.
     list: &'static str,
-    /// A photograph of `tests/photos`.
+    /// A photograph of `tests/photos`, or [`FRAMED`].
     photo: &'static str,
     /// Width and height of the picture.
     size: (u32, u32),
@@ -28,6 +28,9 @@ const CAT: &str = "chelsea.png";
 const COFFEE: &str = "coffee.png";
 const ROCKET: &str = "rocket.jpg";
 const ASTRONAUT: &str = "astronaut.png";
+/// The cat with a border, as the server itself draws it.
+const FRAMED: &str = "framed.png";
+const FRAME: &str = "fit=pad,width=240,height=240,background=%23ff8800,format=png-force";
 
 const fn case(option: &'static str, list: &'static str, photo: &'static str, size: (u32, u32)) -> Case {
     Case { option, list, photo, size }
@@ -56,6 +59,21 @@ const CASES: &[Case] = &[
     case("gravity", "fit=cover,width=120,height=200,gravity=auto,format=jpeg", COFFEE, (120, 200)),
     case("gravity", "fit=cover,width=120,height=200,gravity=entropy,format=jpeg", COFFEE, (120, 200)),
     case("trim", "trim=20;0.25;20;0.25,width=240,format=jpeg", CAT, (225, 260)),
+    case("trim", "trim=border,width=200,format=jpeg", FRAMED, (200, 133)),
+    case("trim.top", "trim.top=0.4,width=200,format=jpeg", CAT, (200, 80)),
+    case("trim.right", "trim.right=0.4,width=200,format=jpeg", CAT, (200, 221)),
+    case("trim.bottom", "trim.bottom=0.4,width=200,format=jpeg", CAT, (200, 80)),
+    case("trim.left", "trim.left=0.4,width=200,format=jpeg", CAT, (200, 221)),
+    case("trim.width", "trim.left=120,trim.width=200,format=jpeg", CAT, (200, 300)),
+    case("trim.height", "trim.top=60,trim.height=120,width=200,format=jpeg", CAT, (200, 53)),
+    case("trim.border.color", "trim.border.color=%23ff8800,width=200,format=jpeg", FRAMED, (200, 133)),
+    case(
+        "trim.border.tolerance",
+        "trim.border.color=%23ff7700,trim.border.tolerance=20,width=200,format=jpeg",
+        FRAMED,
+        (200, 133),
+    ),
+    case("trim.border.keep", "trim=border,trim.border.keep=10,width=200,format=jpeg", FRAMED, (200, 150)),
     case("rotate", "rotate=90,width=160,format=jpeg", CAT, (160, 241)),
     case("flip", "flip=h,width=240,format=jpeg", CAT, (240, 160)),
     case("background", "fit=pad,width=200,height=200,background=%23ff8800,format=jpeg", CAT, (200, 200)),
@@ -73,25 +91,8 @@ const CASES: &[Case] = &[
 ];
 
 /// Options without a picture: what they change is not seen in one, or is not there.
-const UNSEEN: &[&str] = &[
-    "zoom",
-    "trim.top",
-    "trim.right",
-    "trim.bottom",
-    "trim.left",
-    "trim.width",
-    "trim.height",
-    "trim.border.color",
-    "trim.border.tolerance",
-    "trim.border.keep",
-    "metadata",
-    "anim",
-    "slow-connection-quality",
-    "compression",
-    "upscale",
-    "segment",
-    "onerror",
-];
+const UNSEEN: &[&str] =
+    &["zoom", "metadata", "anim", "slow-connection-quality", "compression", "upscale", "segment", "onerror"];
 
 /// How far channels of a pixel may be apart, on average over a picture, from 0 to 255: arithmetic of other processors
 /// rounds otherwise now and then.
@@ -136,12 +137,16 @@ async fn server_with_photos() -> TestServer {
     let server = TestServer::start().await;
     let flexible = json!({ "flexible_variants": true });
     server.call("PATCH", "/images/v1/config").json(&flexible.to_string()).send().await.result();
-    let photos: HashSet<&str> = CASES.iter().map(|case| case.photo).collect();
+    let photos: HashSet<&str> =
+        CASES.iter().map(|case| case.photo).filter(|photo| *photo != FRAMED).collect();
     for photo in photos {
         let bytes = std::fs::read(repository().join("tests/photos").join(photo)).unwrap();
         let form = Form::default().field("id", photo).file(photo, &bytes);
         server.call("POST", "/images/v1").form(&form).send().await.result();
     }
+    let framed = server.request("GET", &format!("/{HASH}/{CAT}/{FRAME}")).send().await;
+    let form = Form::default().field("id", FRAMED).file(FRAMED, &framed.body);
+    server.call("POST", "/images/v1").form(&form).send().await.result();
     server
 }
 

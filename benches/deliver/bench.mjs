@@ -19,8 +19,8 @@ const [, , binary, libaomBinary, folder, python, quality, output] = process.argv
 const ROUNDS = Number(process.env.DARKROOM_BENCH_ROUNDS ?? 5);
 const CONCURRENCY = [1, 2, 16];
 // Requests of one server in one round, and no more than take this long.
-const REQUESTS = 16;
-const ROUND_MS = 2_500;
+const REQUESTS = 12;
+const ROUND_MS = 1_200;
 
 const SOURCES = ['bird12.jpg', 'bird12p.jpg', 'paint12.jpg', 'gulp2.png', 'pan.gif'];
 

@@ -66,6 +66,9 @@ fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result
     let mut decoder = codecs::open(source, probe, &request.limits)?;
     let mut recipe = Recipe::new(decoder.header(), probe.media_type, request)?;
     let frame = first_frame(&mut *decoder, &recipe)?;
+    let header = decoder.header().clone();
+    // What later frames would need takes as much memory as a picture.
+    drop(decoder);
     watch.times.decode = watch.lap();
     recipe.look_at(&frame.picture)?;
     let picture = steps::develop(frame.picture, &recipe)?;
@@ -77,7 +80,7 @@ fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result
     };
     let (encoding, warning) = encoding::choose(request, facts);
     watch.times.steps = watch.lap();
-    let exif = metadata::kept(decoder.header(), request.options.metadata);
+    let exif = metadata::kept(&header, request.options.metadata);
     let options = EncodeOptions {
         quality: request.options.quality.unwrap_or(QUALITY),
         is_quality_given: request.options.quality.is_some(),

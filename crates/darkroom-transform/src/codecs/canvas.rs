@@ -27,13 +27,15 @@ pub(super) struct Placement {
 /// The canvas of one animation; transparent at first.
 pub(super) struct Canvas {
     picture: Picture,
+    /// Whether nothing has been drawn yet.
+    is_blank: bool,
     /// The frame that lies on top, and what was beneath it if that comes back.
     top: Option<(Rect, Disposal, Vec<u8>)>,
 }
 
 impl Canvas {
     pub(super) fn new(size: Size) -> Canvas {
-        Canvas { picture: Picture::filled(size, Layout::Rgba, [0; 4]), top: None }
+        Canvas { picture: Picture::filled(size, Layout::Rgba, [0; 4]), is_blank: true, top: None }
     }
 
     /// What is seen.
@@ -45,13 +47,13 @@ impl Canvas {
     pub(super) fn draw(&mut self, placement: Placement, frame: &Picture) {
         self.dispose();
         let visible = self.visible(placement.area);
-        let beneath = match placement.disposal {
-            Disposal::Restore => {
-                let rows = self.rows_mut(visible).map(|row| row.to_vec());
-                rows.collect::<Vec<_>>().concat()
-            }
-            Disposal::Keep | Disposal::Clear => Vec::new(),
+        let disposal = match placement.disposal {
+            // Beneath the first frame there is nothing, which need not be kept: it may be as large as a picture can be.
+            Disposal::Restore if self.is_blank => Disposal::Clear,
+            disposal => disposal,
         };
+        self.is_blank = false;
+        let beneath = if disposal == Disposal::Restore { self.copied(visible) } else { Vec::new() };
         let bytes = frame.layout.bytes();
         for (row, drawn) in self.rows_mut(visible).zip(frame.rows()) {
             let pixels = row.chunks_exact_mut(4).zip(drawn.chunks_exact(bytes));
@@ -64,7 +66,7 @@ impl Canvas {
                 }
             }
         }
-        self.top = Some((visible, placement.disposal, beneath));
+        self.top = Some((visible, disposal, beneath));
     }
 
     fn dispose(&mut self) {
@@ -88,6 +90,13 @@ impl Canvas {
         let (x, y) = (area.x.min(width), area.y.min(height));
         let size = Size { width: area.size.width.min(width - x), height: area.size.height.min(height - y) };
         Rect { x, y, size }
+    }
+
+    /// Returns the pixels of a visible area.
+    fn copied(&mut self, area: Rect) -> Vec<u8> {
+        let mut copy = Vec::with_capacity(area.size.width as usize * area.size.height as usize * 4);
+        self.rows_mut(area).for_each(|row| copy.extend_from_slice(row));
+        copy
     }
 
     /// The rows of a visible area.
@@ -143,6 +152,18 @@ mod tests {
             draw(&mut canvas, 2, 1, BLUE, true, Disposal::Keep);
             assert_eq!(seen(&canvas), expected, "{disposal:?}");
         }
+    }
+
+    #[test]
+    fn beneath_the_first_frame_there_is_nothing_to_keep() {
+        let mut canvas = Canvas::new(Size { width: 3, height: 1 });
+        draw(&mut canvas, 0, 2, RED, true, Disposal::Restore);
+        assert_eq!(seen(&canvas), [RED, RED, NONE]);
+        assert!(canvas.top.as_ref().is_some_and(|(_, _, beneath)| beneath.is_empty()));
+        draw(&mut canvas, 1, 2, BLUE, true, Disposal::Restore);
+        assert_eq!(seen(&canvas), [NONE, BLUE, BLUE]);
+        draw(&mut canvas, 1, 1, RED, true, Disposal::Keep);
+        assert_eq!(seen(&canvas), [NONE, RED, NONE]);
     }
 
     #[test]

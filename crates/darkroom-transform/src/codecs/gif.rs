@@ -79,6 +79,8 @@ impl Decoder for GifDecoder<'_> {
         let picture = picture
             .ok_or_else(|| RenderError::damaged("a frame of the GIF has fewer pixels than it says"))?;
         self.canvas.draw(Placement { area, blends: true, disposal }, &picture);
+        // Of the largest file, two pictures take most of the memory that there is.
+        drop(picture);
         Ok(Some(Frame { picture: self.canvas.picture().clone(), delay_ms }))
     }
 }

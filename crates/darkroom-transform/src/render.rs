@@ -63,7 +63,8 @@ fn look_at(source: &[u8], request: &RenderRequest) -> Result<Probe, RenderError>
 
 fn render_still(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Rendered, RenderError> {
     let mut watch = Stopwatch::start();
-    let mut decoder = codecs::open(source, probe, &request.limits)?;
+    let source = codecs::completed(source, probe);
+    let mut decoder = codecs::open(&source, probe, &request.limits)?;
     let mut recipe = Recipe::new(decoder.header(), probe.media_type, request)?;
     let frame = first_frame(&mut *decoder, &recipe)?;
     let header = decoder.header().clone();
@@ -177,7 +178,8 @@ fn describe(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Ren
 
 /// Says how large a rendering would be. Only where a border is to be found, that takes its pixels.
 fn output_size(source: &[u8], probe: &Probe, request: &RenderRequest) -> Result<Size, RenderError> {
-    let mut decoder = codecs::open(source, probe, &request.limits)?;
+    let source = codecs::completed(source, probe);
+    let mut decoder = codecs::open(&source, probe, &request.limits)?;
     let mut recipe = Recipe::new(decoder.header(), probe.media_type, request)?;
     if request.options.trim.border.is_some() {
         recipe.look_at(&first_frame(&mut *decoder, &recipe)?.picture)?;

@@ -102,6 +102,23 @@ fn what_is_cut_off_a_jpeg_is_grey() {
 }
 
 #[test]
+fn of_a_progressive_jpeg_that_is_cut_off_the_scans_that_are_there_are_shown() {
+    let photo = file("../../../tests/photos/rocket.jpg");
+    let whole = render(&photo, &narrowed(OutputFormat::Jpeg, 200)).unwrap().bytes;
+    let (width, height, expected) = pixels(&whole);
+    // Wherever it ends behind its first scan: in pixels, in tables, in the head of a scan.
+    let scans: Vec<usize> = (2..whole.len()).filter(|&at| whole[at..].starts_with(b"\xff\xda")).collect();
+    for length in (scans[1] - 20..whole.len()).step_by(37) {
+        let (cut_width, cut_height, cut) = pixels(&whole[..length]);
+        assert_eq!((cut_width, cut_height), (width, height));
+        let difference = cut.iter().flatten().zip(expected.iter().flatten());
+        let difference: u64 = difference.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        let mean = difference as f64 / (expected.len() * 3) as f64;
+        assert!(mean < 12.0, "{length} of {}: {mean}", whole.len());
+    }
+}
+
+#[test]
 fn adobes_ink_is_what_other_peoples_ink_is_not() {
     let adobe = file("pictures/cmyk.jpg");
     let at = adobe.windows(5).position(|window| window == b"Adobe").unwrap();

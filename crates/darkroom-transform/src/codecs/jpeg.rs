@@ -1,5 +1,7 @@
 //! JPEG: libjpeg-turbo in Rust, which can give a picture at a half, a quarter or an eighth for less than the whole.
 
+use std::borrow::Cow;
+
 use darkroom_model::RenderLimits;
 use libjpeg_turbo_rs::{
     ColorSpace, ComponentInfo, DecodeLimits, Decoder as Reader, Encoder, JpegError, PixelFormat,
@@ -13,6 +15,36 @@ use crate::plan::Size;
 
 /// Scans of a progressive file. Encoders write ten or so; each costs a walk over all pixels.
 const SCANS_MAX: usize = 100;
+
+/// Returns a file that has an end: of one that is cut off, what is whole and what there is of a scan. The decoder looks for
+/// the end of each scan of a progressive file.
+pub(super) fn completed(bytes: &[u8]) -> Cow<'_, [u8]> {
+    const END_OF_IMAGE: u8 = 0xd9;
+    let mut at = 2;
+    while let Some((start, marker)) = next_marker(bytes, at) {
+        let length = match marker {
+            END_OF_IMAGE => return bytes.into(),
+            // These stand alone.
+            0x01 | 0xd0..=0xd8 => 0,
+            _ => match bytes.get(start + 2..start + 4) {
+                Some(&[high, low]) => usize::from(u16::from_be_bytes([high, low])).max(2),
+                _ => usize::MAX,
+            },
+        };
+        at = start.saturating_add(2).saturating_add(length);
+        if at > bytes.len() {
+            return [&bytes[..start], &[0xff, END_OF_IMAGE]].concat().into();
+        }
+    }
+    [bytes, &[0xff, END_OF_IMAGE]].concat().into()
+}
+
+/// Finds the next marker: where it begins, and what it is.
+fn next_marker(bytes: &[u8], from: usize) -> Option<(usize, u8)> {
+    let rest = bytes.get(from..)?;
+    let found = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xff))?;
+    Some((from + found, rest[found + 1]))
+}
 
 pub(super) struct JpegDecoder<'a> {
     header: Header,

@@ -11,6 +11,8 @@ mod palette;
 mod png;
 mod webp;
 
+use std::borrow::Cow;
+
 use darkroom_model::{MediaType, RenderLimits};
 
 use crate::RenderError;
@@ -52,6 +54,11 @@ pub(crate) trait Decoder {
     /// Reads the next frame; `None` behind the last. `shrink_max` is how many times smaller it may be given than it is,
     /// at both sides alike; a decoder that saves nothing by it gives the size that is stored.
     fn next_frame(&mut self, shrink_max: u32) -> Result<Option<Frame>, RenderError>;
+}
+
+/// Returns a file as its decoder can make the best of it, one that is cut off with an end.
+pub(crate) fn completed<'a>(bytes: &'a [u8], probe: &Probe) -> Cow<'a, [u8]> {
+    if probe.media_type == MediaType::Jpeg { jpeg::completed(bytes) } else { bytes.into() }
 }
 
 /// Opens a file that [`probe`](crate::probe()) knows.

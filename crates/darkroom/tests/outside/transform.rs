@@ -1,62 +1,18 @@
 //! `GET /cdn-cgi/image/{options}/{source}` (reference: delivery §1.2, §9, §10). Origins are on loopback, which the settings
 //! allow here.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use darkroom::settings::{CatalogEngine, Settings};
 use darkroom_model::{Limits, MediaType, Network, SourceUrl, Timestamp};
 use darkroom_transform::probe;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use super::common::TestServer;
 use super::common::client::Answer;
+use super::common::origin::Origin;
 
 const PHOTO: &[u8] = include_bytes!("../../../../tests/photos/rocket.jpg");
 const CAT: &[u8] = include_bytes!("../../../../tests/photos/chelsea.png");
-
-/// An origin that answers a path as a test says, and keeps the heads of its requests.
-struct Origin {
-    place: String,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Origin {
-    async fn start(script: impl Fn(&str) -> Vec<u8> + Send + 'static) -> Origin {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let place = listener.local_addr().unwrap().to_string();
-        let heads = Arc::<Mutex<Vec<String>>>::default();
-        let kept = Arc::clone(&heads);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let mut head = vec![0; 4096];
-                let length = stream.read(&mut head).await.unwrap_or(0);
-                let head = String::from_utf8_lossy(&head[..length]).into_owned();
-                let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-                kept.lock().unwrap().push(head);
-                let _ = stream.write_all(&script(&path)).await;
-            }
-        });
-        Origin { place, heads }
-    }
-
-    /// Starts one that has this file everywhere, with these headers.
-    async fn of(file: &'static [u8], headers: &'static str) -> Origin {
-        Origin::start(move |_| [b"HTTP/1.1 200 OK\r\n", headers.as_bytes(), b"\r\n", file].concat()).await
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}/{path}", self.place)
-    }
-
-    fn requests(&self) -> usize {
-        self.heads.lock().unwrap().len()
-    }
-
-    fn last_head(&self) -> String {
-        self.heads.lock().unwrap().last().cloned().unwrap_or_default()
-    }
-}
 
 async fn server_for(origin: &Origin) -> TestServer {
     let place = origin.place.clone();

@@ -1,6 +1,7 @@
 //! A server in this process, on temporary stores and an address of its own, and what speaks to it.
 
 pub(crate) mod client;
+pub(crate) mod origin;
 pub(crate) mod pictures;
 
 use std::net::SocketAddr;

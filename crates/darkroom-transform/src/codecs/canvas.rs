@@ -48,7 +48,7 @@ impl Canvas {
         self.dispose();
         let visible = self.visible(placement.area);
         let disposal = match placement.disposal {
-            // Beneath the first frame there is nothing, which need not be kept: it may be as large as a picture can be.
+            // Beneath the first frame there is nothing, which need not be kept: it may be as large as any picture.
             Disposal::Restore if self.is_blank => Disposal::Clear,
             disposal => disposal,
         };

@@ -16,8 +16,12 @@ use crate::plan::Size;
 /// Scans of a progressive file. Encoders write ten or so; each costs a walk over all pixels.
 const SCANS_MAX: usize = 100;
 
-/// Returns a file that has an end: of one that is cut off, what is whole and what there is of a scan. The decoder looks for
-/// the end of each scan of a progressive file.
+/// Pixels up to which tables are made for the picture: all its coefficients are held for that, and those of the
+/// largest take more memory than there is.
+const OWN_TABLES_PIXELS_MAX: usize = 50_000_000;
+
+/// Returns a file that has an end: of one that is cut off, what is whole and what there is of a scan. The decoder
+/// looks for the end of each scan of a progressive file.
 pub(super) fn completed(bytes: &[u8]) -> Cow<'_, [u8]> {
     const END_OF_IMAGE: u8 = 0xd9;
     let mut at = 2;
@@ -151,34 +155,34 @@ pub(super) fn encode(
     progressive: bool,
     options: EncodeOptions<'_>,
 ) -> Result<Vec<u8>, RenderError> {
-    let format = match picture.layout {
-        Layout::Rgb => PixelFormat::Rgb,
-        Layout::Rgba => PixelFormat::Rgbx,
-        Layout::Cmyk => PixelFormat::Cmyk,
+    let (format, bytes) = match picture.layout {
+        Layout::Rgb => (PixelFormat::Rgb, Cow::from(&picture.bytes)),
+        // With four bytes a pixel the largest takes more memory than there is.
+        Layout::Rgba => (PixelFormat::Rgb, Cow::from(on_white(picture))),
+        Layout::Cmyk => (PixelFormat::Cmyk, Cow::from(&picture.bytes)),
     };
-    let on_white = if picture.is_opaque() { None } else { Some(on_white(picture)) };
-    let bytes = on_white.as_deref().unwrap_or(&picture.bytes);
     let (width, height) = (picture.size.width as usize, picture.size.height as usize);
-    let mut encoder = Encoder::new(bytes, width, height, format)
+    let has_own_tables = !progressive && !options.is_fast && width * height <= OWN_TABLES_PIXELS_MAX;
+    let mut encoder = Encoder::new(&bytes, width, height, format)
         .quality(options.quality)
         .subsampling(Subsampling::S420)
         .progressive(progressive)
         // Progressive files always have tables of their own; for others they save some percent, and take a second pass.
-        .optimize_huffman(!progressive && !options.is_fast);
+        .optimize_huffman(has_own_tables);
     if let Some(exif) = options.exif {
         encoder = encoder.exif_data(exif);
     }
     encoder.encode().map_err(RenderError::encoding)
 }
 
-/// Lays RGBA on white paper: the format has no opacity, and a JPEG was asked for by name.
+/// Lays RGBA on white paper, which makes it RGB: the format has no opacity, and a JPEG was asked for by name.
 fn on_white(picture: &Picture) -> Vec<u8> {
     let over = |color: u8, alpha: u8| {
         let (color, alpha) = (u32::from(color), u32::from(alpha));
         ((color * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
     let pixels = picture.bytes.chunks_exact(4);
-    pixels.flat_map(|pixel| [0, 1, 2, 3].map(|at| over(pixel[at.min(2)], pixel[3]))).collect()
+    pixels.flat_map(|pixel| [0, 1, 2].map(|at| over(pixel[at], pixel[3]))).collect()
 }
 
 fn decode_error(error: JpegError) -> RenderError {

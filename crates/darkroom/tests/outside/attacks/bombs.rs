@@ -49,6 +49,8 @@ async fn pngs_that_inflate() {
     assert!(largest.len() < 110_000, "{}", largest.len());
     let answer = target.check("largest", &largest, THUMBNAIL, None, SMALL).await;
     assert!(is_flat(&answer, [0; 3]));
+    let whole = Fate::Picture("image/jpeg", 10_000, 10_000);
+    target.check_upload("largest, as it is", &largest, "format=jpeg", None, whole).await;
     let beyond = png(10_001, 10_000, &[], &zeros(1_000));
     target.check("beyond", &beyond, THUMBNAIL, UPLOAD_TOO_LARGE, TOO_LARGE).await;
     // What is behind the last pixel is not inflated, or not kept.
@@ -74,6 +76,8 @@ async fn gifs_of_many_pixels() {
     assert!(flat.len() < 200_000, "{}", flat.len());
     let answer = target.check("one frame", &flat, THUMBNAIL, None, SMALL).await;
     assert!(is_flat(&answer, [0; 3]));
+    let whole = Fate::Picture("image/jpeg", 10_000, 10_000);
+    target.check_upload("one frame, as it is", &flat, "format=jpeg", None, whole).await;
     // The first frame is to go away again; of the second, which is not asked for, comes nothing.
     let mut restored = flat.clone();
     let extension = restored.windows(3).position(|window| window == b"!\xf9\x04").unwrap();

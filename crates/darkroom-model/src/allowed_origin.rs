@@ -56,10 +56,12 @@ impl AllowedOrigin {
     }
 }
 
-/// Says whether a path has a segment of dots, encoded or not, or something that some servers take for a slash.
+/// Says whether a path has a segment of dots, encoded or not, or one that some servers take for such: they divide at
+/// backslashes too, or leave out of a segment what follows a semicolon.
 fn climbs(path: &str) -> bool {
     let decoded: Vec<u8> = percent_decode_str(path).collect();
-    decoded.split(|byte| matches!(byte, b'/' | b'\\')).any(|segment| matches!(segment, b"." | b".."))
+    let mut segments = decoded.split(|byte| matches!(byte, b'/' | b'\\'));
+    segments.any(|segment| matches!(segment.split(|&byte| byte == b';').next(), Some(b"." | b"..")))
 }
 
 fn is_at_or_below(name: &str, root: &str) -> bool {
@@ -174,6 +176,8 @@ mod tests {
                 "https://example.com/public/%2e%2E/private/a.png",
                 "https://example.com/public/..%2fprivate/a.png",
                 "https://example.com/public/..%5cprivate/a.png",
+                "https://example.com/public/..;/private/a.png",
+                "https://example.com/public/..%3Bx=1/private/a.png",
             ],
         );
     }

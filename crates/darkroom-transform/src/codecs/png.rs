@@ -31,6 +31,11 @@ impl<'a> PngDecoder<'a> {
         if u64::from(size.width) * u64::from(size.height) > limits.pixels_max {
             return Err(RenderError::TooLarge);
         }
+        // The decoder takes it that every colour of a palette is whole, and panics where one is not.
+        let palette = info.palette.as_deref().unwrap_or_default();
+        if info.color_type == ColorType::Indexed && !palette.len().is_multiple_of(3) {
+            return Err(RenderError::damaged("the PNG's palette ends within a colour"));
+        }
         let header = Header {
             size,
             icc_profile: info.icc_profile.as_ref().map(|profile| profile.to_vec()),

@@ -6,15 +6,17 @@
 use bytes::Bytes;
 use darkroom_model::source_url::{Host, Scheme};
 use darkroom_model::{
-    AccountConfig, AccountId, Cursor, ImageOptions, Limits, Sequence, SignatureError, SignedUrl,
-    SigningKeyValue, SortOrder, SourceUrl, Timestamp, VariantOptions, signature,
+    AccountConfig, AccountId, AllowedOrigin, Cursor, ImageOptions, Limits, Sequence, SignatureError,
+    SignedUrl, SigningKeyValue, SortOrder, SourceUrl, Timestamp, VariantOptions, signature,
 };
+use percent_encoding::percent_decode_str;
 
 use crate::bodies::variant::{parse_new_variant, parse_variant_edit, write_flat_variant};
 use crate::delivery_path::{DeliveryPath, Rendering};
 use crate::error_codes::ApiError;
 use crate::image_options::{OptionList, WARNINGS_MAX};
 use crate::list_query::{DOCUMENTATION_URL, ListQuery};
+use crate::transform_path::{TRANSFORM_BASE, TransformPath, TransformRules, TransformSource};
 use crate::{FormPart, UploadForm, UploadSource, continuation_token, endpoints, write_direct_upload};
 
 /// The bytes are the option list of a delivery URL. It is read or refused as documented; what is read is within its
@@ -240,6 +242,118 @@ pub fn delivery_path(bytes: &[u8]) {
 
 fn encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The first line is the raw path of a request for an image from elsewhere, the second its raw query, the third the entry
+/// of a list of origins. The path is taken apart or refused as documented. A source of the own site stays there; another
+/// one is asked without user and password, and over TLS unless the operator allows less; none of them is to be transformed
+/// already. The entry, and what can be made of the source's own host, allow what they say and nothing else.
+pub fn transform_path(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.splitn(3, '\n');
+    let path = lines.next().unwrap_or_default();
+    let query = lines.next().filter(|query| !query.is_empty());
+    let origin = lines.next().unwrap_or_default();
+    let parse = |path: &str, query: Option<&str>, allows_http: bool| {
+        TransformPath::parse(path, query, TransformRules { allows_http })
+    };
+    let (strict, found) = match (parse(path, query, false), parse(path, query, true)) {
+        (strict, Ok(found)) => (strict, found),
+        (strict, Err(error)) => {
+            let documented = [(404, 9431), (404, 9404), (403, 9406), (400, 9401), (403, 9426)];
+            assert!(documented.contains(&(error.status, error.code)), "{error}");
+            return assert_eq!(strict.err(), Some(error), "less is allowed over TLS alone");
+        }
+    };
+    let (options, source) = path[TRANSFORM_BASE.len()..].split_once('/').expect("it was taken apart");
+    assert!(OptionList::parse(options).as_ref() == Ok(&found.options), "{options}");
+    match &found.source {
+        TransformSource::Own(target) => {
+            assert!(strict.as_ref() == Ok(&found), "{target}");
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+            assert_eq!(*target, format!("/{source}{query}"));
+            assert!(
+                !target.starts_with("//") && target.bytes().all(|byte| byte.is_ascii_graphic()),
+                "{target}"
+            );
+            let site = SourceUrl::parse("https://site.example:8443").expect("a legal URL");
+            // Too long is all that it can be.
+            let Ok(url) = site.join(target) else { return assert!(target.len() > 8_000, "{target}") };
+            assert!(url.is_same_origin(&site), "{target}");
+            check_transformed(&url);
+        }
+        TransformSource::Absolute(url) => {
+            match (url.scheme(), strict) {
+                (Scheme::Https, strict) => assert!(strict.as_ref() == Ok(&found), "{source}"),
+                (Scheme::Http, Ok(_)) => panic!("{source} goes in clear text"),
+                (Scheme::Http, Err(error)) => assert_eq!((error.status, error.code), (403, 9406)),
+            }
+            check_transformed(url);
+            // Before the host nothing stands that a client could take for another one.
+            let (_, behind) = source.split_once(":/").expect("an absolute URL");
+            let place = behind.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
+            let host = place.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
+            if let Host::Name(name) = url.host() {
+                let port = host.strip_prefix(name.as_str()).expect("the host that is written there");
+                assert!(port.is_empty() || port.starts_with(':'), "{place}");
+            }
+            let merged = url.to_url().replacen("://", ":/", 1);
+            let (merged, query) = merged.split_once('?').map_or((&*merged, None), |(a, b)| (a, Some(b)));
+            let again = parse(&format!("{TRANSFORM_BASE}{options}/{merged}"), query, true);
+            assert!(again == Ok(found.clone()), "a slash that was lost is found again: {merged}");
+            check_origins(url, origin);
+        }
+    }
+}
+
+/// What is asked for must be fit for the wire, name nobody, and not be one of our own renderings.
+fn check_transformed(url: &SourceUrl) {
+    check_source_url(url);
+    assert!(url.credentials().is_none());
+    assert!(!url.target().starts_with(TRANSFORM_BASE), "{} is nested", url.target());
+}
+
+/// An entry of the list of origins, whatever it is, and such as name the source or its neighbours.
+fn check_origins(url: &SourceUrl, origin: &str) {
+    let host = url.host().to_string();
+    let place = url.authority();
+    let allows = |origin: &str| origin.parse().map(|origin: AllowedOrigin| origin.allows(url));
+    assert_eq!(allows(&place), Ok(true), "{place} is itself");
+    assert_eq!(allows("*"), Ok(url.port() == url.scheme().port()));
+    for other in ["other.example", "*.other.example", "192.0.2.1", "[2001:db8::1]"] {
+        let is_other = !host.ends_with("other.example") && host != "192.0.2.1" && host != "[2001:db8::1]";
+        assert!(!is_other || allows(other) == Ok(false), "{other}: {place}");
+    }
+    if let Host::Name(name) = url.host() {
+        let port = place.strip_prefix(name.as_str()).expect("begins with its host");
+        // Some are longer than a name may be.
+        for other in
+            [format!("x{place}"), format!("x.{place}"), format!("*.x.{place}"), format!("{name}.x.y{port}")]
+        {
+            assert_ne!(allows(&other), Ok(true), "{other}: {place}");
+        }
+        assert_ne!(allows(&format!("*.{place}")), Ok(false), "all below {place} begins with itself");
+    }
+    let Ok(parsed) = origin.parse::<AllowedOrigin>() else { return };
+    let written = parsed.to_string();
+    assert_eq!(written.parse().as_ref(), Ok(&parsed), "{written}");
+    if parsed.allows(url) {
+        assert!(is_allowed(url, &written), "{written}: {place}{}", url.target());
+    }
+}
+
+/// Says, by the text alone, whether an entry as it is written allows a source.
+fn is_allowed(url: &SourceUrl, origin: &str) -> bool {
+    let (place, prefix) = origin.split_at(origin.find('/').unwrap_or(origin.len()));
+    let places = [url.authority(), format!("{}:{}", url.host(), url.port())];
+    let is_place = match place.strip_prefix("*.") {
+        _ if place == "*" => url.port() == url.scheme().port(),
+        Some(root) => places.iter().any(|found| found == root || found.ends_with(&format!(".{root}"))),
+        None => places.iter().any(|found| found == place),
+    };
+    let path = url.target().split('?').next().unwrap_or_default();
+    let decoded = percent_decode_str(path).decode_utf8_lossy().replace('\\', "/").replace(';', "/;");
+    is_place && path.starts_with(prefix) && (prefix.is_empty() || !format!("{decoded}/").contains("/../"))
 }
 
 /// The bytes are the JSON body that makes a variant, and then one that changes it. Both are read or refused as documented;

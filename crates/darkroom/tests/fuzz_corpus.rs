@@ -61,6 +61,11 @@ fn delivery_path_corpus_is_taken_apart_or_refused() {
 }
 
 #[test]
+fn transform_path_corpus_is_taken_apart_or_refused() {
+    replay("transform_path", darkroom_api::fuzz_targets::transform_path);
+}
+
+#[test]
 fn variant_options_corpus_is_read_or_refused() {
     replay("variant_options", darkroom_api::fuzz_targets::variant_options);
 }

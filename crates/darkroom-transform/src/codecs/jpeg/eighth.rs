@@ -11,46 +11,42 @@
 use super::bits::next_marker;
 use super::frame::Frame;
 use super::huffman::Codes;
-use super::scan::{Scan, Tables, read_blocks, read_means, refine_means};
+use super::scan::{Part, Scan, Tables};
+use super::{progressive, sequential};
 use crate::picture::Picture;
+use crate::plan::Size;
 
-/// How far a component has come: no scan brought it, or all bits but so many, the lowest, are there.
-type Progress = Option<u8>;
+/// By component and coefficient: how many low bits are missing; `None` if all are.
+type Progress = [[Option<u8>; 64]; 3];
 
-/// Decodes a file; `None` if that is better left to the other decoder.
-pub(super) fn decode(bytes: &[u8], scans_max: usize) -> Option<Picture> {
+/// Decodes a file that has this size; `None` if that is better left to the other decoder.
+pub(super) fn decode(bytes: &[u8], size: Size, scans_max: usize) -> Option<Picture> {
     let mut tables = Tables::default();
     let mut frame: Option<Frame> = None;
-    let mut progress: [Progress; 3] = [None; 3];
+    let mut progress: Progress = [[None; 64]; 3];
     let mut scans = 0;
     let mut at = 2;
     loop {
         let (marker, start) = marker(bytes, at)?;
         if marker == 0xd9 {
-            let frame = frame?;
-            let is_whole = progress.iter().take(frame.components.len()).all(|progress| *progress == Some(0));
-            return is_whole.then(|| frame.picture(&tables.steps))?;
+            return frame.filter(|frame| has_means(frame, &progress))?.picture(&tables.steps);
         }
         let length = usize::from(u16::from_be_bytes(*bytes.get(start..)?.first_chunk()?));
         let segment = bytes.get(start + 2..start + length)?;
         at = start + length;
         match marker {
-            0xc0 | 0xc1 if frame.is_none() => frame = Some(Frame::read(segment, marker == 0xc2)?),
+            0xc0..=0xc2 if frame.is_none() => frame = Some(Frame::read(segment, marker == 0xc2, size)?),
             0xc4 => read_codes(segment, &mut tables)?,
-            // A component's steps are those of its first scan; that they change is rare enough.
+            // Each scan would have those that were there when it began; behind the first, there are hardly ever more.
             0xdb if scans == 0 => read_steps(segment, &mut tables)?,
             0xdd => tables.restart_interval = u16::from_be_bytes(segment.try_into().ok()?).into(),
-            0xda => {
+            0xda if scans < scans_max => {
                 let frame = frame.as_mut()?;
-                scans += 1;
-                if scans > scans_max {
-                    return None;
-                }
                 let scan = Scan::read(segment, frame)?;
                 at = read_scan(frame, &scan, &tables, bytes, at, &mut progress)?;
-                let is_whole =
-                    progress.iter().take(frame.components.len()).all(|progress| *progress == Some(0));
-                if is_whole && !frame.is_progressive {
+                scans += 1;
+                // What follows is of no use, and need not be whole.
+                if !frame.is_progressive && has_means(frame, &progress) {
                     return frame.picture(&tables.steps);
                 }
             }
@@ -58,6 +54,11 @@ pub(super) fn decode(bytes: &[u8], scans_max: usize) -> Option<Picture> {
             _ => return None,
         }
     }
+}
+
+/// Says whether all bits are there of the mean of each block.
+fn has_means(frame: &Frame, progress: &Progress) -> bool {
+    progress.iter().take(frame.components.len()).all(|component| component[0] == Some(0))
 }
 
 /// Returns the marker at a place, and the place behind it.
@@ -75,23 +76,28 @@ fn read_scan(
     tables: &Tables,
     bytes: &[u8],
     at: usize,
-    progress: &mut [Progress; 3],
+    progress: &mut Progress,
 ) -> Option<usize> {
-    let (before, after) = scan.low_bits;
-    if frame.is_progressive && scan.band.0 > 0 {
-        return next_marker(bytes, at);
+    let Scan { first, last, low_bits_before: before, low_bits_after: after, .. } = *scan;
+    for part in &scan.parts {
+        for missing in progress.get_mut(part.component)?.get_mut(first.into()..=last.into())? {
+            let is_due = if before == 0 { missing.is_none() } else { *missing == Some(before) };
+            *missing = is_due.then_some(Some(after))?;
+        }
     }
-    let is_first = before == 0;
-    for component in scan.components() {
-        let progress = progress.get_mut(component)?;
-        let is_due =
-            if is_first { progress.is_none() } else { *progress == Some(before) && before == after + 1 };
-        *progress = is_due.then_some(Some(after))?;
-    }
-    match (frame.is_progressive, scan.band, scan.low_bits) {
-        (false, (0, 63), (0, 0)) => read_blocks(frame, scan, tables, bytes, at),
-        (true, (0, 0), (0, 0..=13)) => read_means(frame, scan, tables, bytes, at),
-        (true, (0, 0), (1..=13, _)) => refine_means(frame, scan, tables, bytes, at),
+    let has_slopes =
+        |part: &Part| frame.components.get(part.component).is_some_and(|one| !one.slopes.is_empty());
+    let is_first = before == 0 && after <= 13;
+    let is_next = before == after + 1;
+    match (frame.is_progressive, first, last) {
+        (false, 0, 63) if (before, after) == (0, 0) => sequential::read(frame, scan, tables, bytes, at),
+        (true, 0, 0) if is_first => progressive::read_means(frame, scan, tables, bytes, at),
+        (true, 0, 0) if is_next => progressive::refine_means(frame, scan, tables, bytes, at),
+        (true, 1.., _) if !(is_first || is_next) || scan.parts.len() > 1 => None,
+        (true, 1.., _) if scan.parts.iter().any(has_slopes) => {
+            progressive::read_slopes(frame, scan, tables, bytes, at)
+        }
+        (true, 1.., _) => next_marker(bytes, at),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! What a frame header says (T.81 B.2.2), and the pixels that a few coefficients of its blocks make.
 
+use super::progressive::Seen;
 use crate::picture::{Layout, Picture};
 use crate::plan::Size;
 
@@ -16,6 +17,10 @@ const HALF_MEANS: [f32; 8] = [1.0, 0.906_127_45, 0.0, -0.318_189_64, 0.0, 0.212_
 
 /// Quantisation steps, as a file brings them: in zigzag order.
 pub(super) type Steps = [u16; 64];
+
+/// By how much the left half of a block is above its mean, the upper half, and the left of the upper and the right of
+/// the lower; behind a place for coefficients that change none of them. In 4,096ths of an eighth of a level.
+pub(super) type Slopes = [i32; 4];
 
 /// The frame of a file, and what is known so far of its blocks.
 pub(super) struct Frame {
@@ -41,15 +46,16 @@ pub(super) struct Component {
     pub(super) steps_index: usize,
     /// By block: the DC coefficient.
     pub(super) means: Vec<i16>,
-    /// By block: how its left half differs from its mean, its upper half, and the two of them together; eighths of a
-    /// level. Empty where a block becomes one pixel.
-    pub(super) slopes: Vec<[i16; 3]>,
+    /// By block: how its halves differ from it. Empty where a block becomes one pixel.
+    pub(super) slopes: Vec<Slopes>,
+    /// By block of a progressive file that has slopes: the coefficients that made them.
+    pub(super) seen: Vec<Seen>,
 }
 
 impl Frame {
-    /// Reads a frame header; `None` if it is not of the kinds that are read here: eight bits, a plane of gray or three
-    /// of which the first has the most samples.
-    pub(super) fn read(segment: &[u8], is_progressive: bool) -> Option<Frame> {
+    /// Reads a frame header; `None` if it is not of the kinds that are read here (eight bits, a plane of gray or three
+    /// of which the first has the most samples), or has another size than was seen before.
+    pub(super) fn read(segment: &[u8], is_progressive: bool, expected: Size) -> Option<Frame> {
         let (&[8, height_high, height_low, width_high, width_low, count], rest) =
             segment.split_first_chunk()?
         else {
@@ -61,54 +67,49 @@ impl Frame {
         };
         let (specifications, rest) = rest.as_chunks::<3>();
         let is_whole = rest.is_empty() && specifications.len() == usize::from(count);
-        if size.width == 0 || size.height == 0 || !is_whole || !matches!(count, 1 | 3) {
+        if size != expected || size.width == 0 || size.height == 0 || !is_whole || !matches!(count, 1 | 3) {
             return None;
         }
         let sampling = |factors: u8| (usize::from(factors >> 4), usize::from(factors & 15));
-        let (across, down) = sampling(specifications[0][1]);
-        if !matches!((across, down), (1 | 2, 1 | 2) | (4, 1)) {
+        let largest = sampling(specifications[0][1]);
+        if !matches!(largest, (1 | 2, 1 | 2) | (4, 1)) {
             return None;
         }
-        let (width, height) = (size.width as usize, size.height as usize);
-        let units = (width.div_ceil(8 * across), height.div_ceil(8 * down));
-        let components = specifications.iter().map(|[id, factors, steps_index]| {
-            let own = sampling(*factors);
-            let is_read = own == (across, down) || own == (1, 1);
-            let spread = (across / own.0.max(1), down / own.1.max(1));
-            let blocks = (width.div_ceil(8 * spread.0.max(1)), height.div_ceil(8 * spread.1.max(1)));
-            let stored = units.0 * own.0 * units.1 * own.1;
-            is_read.then(|| Component {
-                id: *id,
-                sampling: own,
-                blocks,
-                stride: units.0 * own.0,
-                spread,
-                steps_index: usize::from(*steps_index),
-                means: vec![0; stored],
-                slopes: if spread == (2, 2) { vec![[0; 3]; stored] } else { Vec::new() },
-            })
-        });
-        let components = components.collect::<Option<Vec<_>>>()?;
-        Some(Frame { size, is_progressive, components, units })
+        let mut frame = Frame {
+            size,
+            is_progressive,
+            components: Vec::new(),
+            units: (
+                (size.width as usize).div_ceil(8 * largest.0),
+                (size.height as usize).div_ceil(8 * largest.1),
+            ),
+        };
+        for [id, factors, steps_index] in specifications {
+            let spread = match sampling(*factors) {
+                own if own == largest => (1, 1),
+                (1, 1) => largest,
+                _ => return None,
+            };
+            let component = Component::new(*id, (*steps_index).into(), spread, largest, &frame);
+            frame.components.push(component);
+        }
+        Some(frame)
     }
 
     /// Returns the picture at an eighth of its size, sides rounded up; `None` if a table is missing.
     pub(super) fn picture(&self, tables: &[Option<Steps>; 4]) -> Option<Picture> {
         let size = Size { width: self.size.width.div_ceil(8), height: self.size.height.div_ceil(8) };
         let (width, height) = (size.width as usize, size.height as usize);
-        let steps: Option<Vec<i32>> =
-            self.components.iter().map(|component| Some(component.steps(tables)?[0].into())).collect();
-        let steps = steps?;
         let mut rows = vec![vec![0_u8; width + 4]; self.components.len()];
         let mut bytes = vec![0; width * height * 3];
         for (y, output) in bytes.chunks_exact_mut(width * 3).enumerate() {
-            for ((component, step), row) in self.components.iter().zip(&steps).zip(&mut rows) {
-                component.row(y, *step, row)?;
+            for (component, row) in self.components.iter().zip(&mut rows) {
+                component.row(y, component.steps(tables)?[0].into(), row)?;
             }
             match &rows[..] {
                 [luma, blue, red] => join(luma, blue, red, output),
                 _ => output
-                    .as_chunks_mut::<3>()
+                    .as_chunks_mut()
                     .0
                     .iter_mut()
                     .zip(&rows[0])
@@ -120,6 +121,30 @@ impl Frame {
 }
 
 impl Component {
+    fn new(
+        id: u8,
+        steps_index: usize,
+        spread: (usize, usize),
+        largest: (usize, usize),
+        frame: &Frame,
+    ) -> Component {
+        let sampling = (largest.0 / spread.0, largest.1 / spread.1);
+        let stride = frame.units.0 * sampling.0;
+        let stored = stride * frame.units.1 * sampling.1;
+        let (width, height) = (frame.size.width as usize, frame.size.height as usize);
+        Component {
+            id,
+            sampling,
+            blocks: (width.div_ceil(8 * spread.0), height.div_ceil(8 * spread.1)),
+            stride,
+            spread,
+            steps_index,
+            means: vec![0; stored],
+            slopes: if spread == (2, 2) { vec![[0; 4]; stored] } else { Vec::new() },
+            seen: Vec::new(),
+        }
+    }
+
     /// Its quantisation table.
     pub(super) fn steps<'t>(&self, tables: &'t [Option<Steps>; 4]) -> Option<&'t Steps> {
         tables.get(self.steps_index)?.as_ref()
@@ -128,11 +153,8 @@ impl Component {
     /// Makes the samples of one output row.
     fn row(&self, y: usize, step: i32, row: &mut [u8]) -> Option<()> {
         let start = y / self.spread.1 * self.stride;
-        let means = self
-            .means
-            .get(start..start + self.blocks.0)?
-            .iter()
-            .map(|mean| i32::from(*mean).wrapping_mul(step));
+        let means = self.means.get(start..start + self.blocks.0)?;
+        let means = means.iter().map(|mean| i32::from(*mean).wrapping_mul(step));
         if self.slopes.is_empty() {
             match self.spread.0 {
                 1 => means.zip(row).for_each(|(mean, sample)| *sample = level(mean)),
@@ -145,9 +167,10 @@ impl Component {
         let slopes = self.slopes.get(start..start + self.blocks.0)?;
         let sign = if y.is_multiple_of(2) { 1 } else { -1 };
         for ((mean, slope), samples) in means.zip(slopes).zip(row.as_chunks_mut::<2>().0) {
-            let [across, down, both] = slope.map(i32::from);
-            let (mean, across) = (mean.wrapping_add(down * sign), across + both * sign);
-            *samples = [level(mean.wrapping_add(across)), level(mean.wrapping_sub(across))];
+            let [_, across, down, both] = *slope;
+            let (even, odd) = (down.wrapping_mul(sign), across.wrapping_add(both.wrapping_mul(sign)));
+            let sums = [even.wrapping_add(odd), even.wrapping_sub(odd)];
+            *samples = sums.map(|sum| level(mean.wrapping_add(sum.wrapping_add(1 << 11) >> 12)));
         }
         Some(())
     }
@@ -175,13 +198,21 @@ fn join(luma: &[u8], blue: &[u8], red: &[u8], output: &mut [u8]) {
     }
 }
 
-/// How a coefficient changes the halves of a block.
+/// How a coefficient changes the slopes of a block.
 #[derive(Clone, Copy)]
 pub(super) struct Weight {
-    /// Which of the slopes it changes, from 1; 0 if none.
-    pub(super) slope: u8,
-    /// By how much, in 4,096ths of an eighth of a level.
-    pub(super) factor: i32,
+    /// Which of them it changes.
+    slope: u8,
+    factor: i32,
+}
+
+impl Weight {
+    /// Adds a coefficient. What a hostile file has too much of turns over.
+    #[inline(always)]
+    pub(super) fn add(self, value: i32, slopes: &mut Slopes) {
+        let slope = &mut slopes[usize::from(self.slope & 3)];
+        *slope = slope.wrapping_add(value.wrapping_mul(self.factor));
+    }
 }
 
 /// Returns the weights of all coefficients, in zigzag order.
@@ -197,7 +228,7 @@ pub(super) fn weights(steps: &Steps) -> [Weight; 64] {
             _ => 0,
         };
         let factor = (mean * f32::from(*step) * 4096.0).round() as i32;
-        *weight = if mean == 0.0 || place == 0 { *weight } else { Weight { slope, factor } };
+        *weight = Weight { slope, factor };
     }
     weights
 }

@@ -78,6 +78,32 @@ impl Codes {
     }
 }
 
+/// The DC coefficients of a component, each of which is stored as its difference to the last (T.81 F.2.2.1).
+pub(super) struct Means<'t> {
+    codes: &'t Codes,
+    last: i32,
+}
+
+impl<'t> Means<'t> {
+    pub(super) fn new(codes: &'t Codes) -> Means<'t> {
+        Means { codes, last: 0 }
+    }
+
+    /// Begins anew, as behind a restart.
+    pub(super) fn restart(&mut self) {
+        self.last = 0;
+    }
+
+    /// Takes the next; `None` if it is larger than samples of eight bits make it.
+    #[inline(always)]
+    pub(super) fn next(&mut self, bits: &mut Bits<'_>) -> Option<i32> {
+        bits.fill();
+        let size = self.codes.take(bits).filter(|size| *size <= 11)?;
+        self.last = self.last.wrapping_add(bits.take_signed(size.into()));
+        Some(self.last)
+    }
+}
+
 /// What the next bits pass over: the coefficients of a block whose values nobody wants (T.81 F.2.2.2), as many as are
 /// certain. The values themselves need not be in sight, so that the last of them may end far behind.
 pub(super) struct Skips {

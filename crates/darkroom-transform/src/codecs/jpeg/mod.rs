@@ -5,7 +5,9 @@ mod bits;
 mod eighth;
 mod frame;
 mod huffman;
+mod progressive;
 mod scan;
+mod sequential;
 
 use std::borrow::Cow;
 
@@ -108,7 +110,7 @@ impl Decoder for JpegDecoder<'_> {
         let is_usual = matches!(reader.jpeg_color_space(), ColorSpace::Grayscale | ColorSpace::YCbCr);
         if shrink == 8
             && is_usual
-            && let Some(picture) = eighth::decode(self.bytes, SCANS_MAX)
+            && let Some(picture) = eighth::decode(self.bytes, self.header.size, SCANS_MAX)
         {
             return Ok(Some(Frame { picture, delay_ms: 0 }));
         }

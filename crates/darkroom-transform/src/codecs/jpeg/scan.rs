@@ -1,8 +1,8 @@
-//! One scan of a frame: which blocks it brings, and what is read of each (T.81 A.2, F.2.2, G.1.2).
+//! The scans of a frame: what their headers say, which blocks they bring, and in which order (T.81 A.2, B.2.3).
 
 use super::bits::Bits;
-use super::frame::{Component, Frame, Steps, Weight, weights};
-use super::huffman::{Codes, Skips};
+use super::frame::{Component, Frame, Steps};
+use super::huffman::Codes;
 
 /// The tables that segments between the scans define.
 #[derive(Default)]
@@ -14,14 +14,29 @@ pub(super) struct Tables {
     pub(super) restart_interval: usize,
 }
 
+/// A component in a scan.
+pub(super) struct Part {
+    /// Which of the frame it is.
+    pub(super) component: usize,
+    /// Its tables of codes.
+    pub(super) dc: usize,
+    pub(super) ac: usize,
+}
+
+/// Blocks of an interleaved unit (T.81 B.2.3).
+const UNIT_BLOCKS_MAX: usize = 10;
+
 /// A scan header (T.81 B.2.3).
 pub(super) struct Scan {
-    /// Which components of the frame, and their DC and AC tables.
-    parts: Vec<(usize, usize, usize)>,
-    /// The coefficients it brings, first and last.
-    pub(super) band: (u8, u8),
-    /// How many low bits were missing before, and are missing still; both 0 unless progressive.
-    pub(super) low_bits: (u8, u8),
+    /// Its components, in the order of the frame.
+    pub(super) parts: Vec<Part>,
+    /// The coefficients it brings, in zigzag order.
+    pub(super) first: u8,
+    pub(super) last: u8,
+    /// How many low bits of them were missing before it; 0 if all were.
+    pub(super) low_bits_before: u8,
+    /// How many are missing behind it.
+    pub(super) low_bits_after: u8,
 }
 
 impl Scan {
@@ -34,177 +49,50 @@ impl Scan {
         let parts = parts.as_chunks::<2>().0.iter().map(|[id, tables]| {
             // In the order of the frame, and none twice.
             let rest = frame.components.get(after..)?;
-            let index = after + rest.iter().position(|component| component.id == *id)?;
-            after = index + 1;
-            Some((index, usize::from(tables >> 4), usize::from(tables & 15)))
+            let component = after + rest.iter().position(|component| component.id == *id)?;
+            after = component + 1;
+            Some(Part { component, dc: usize::from(tables >> 4), ac: usize::from(tables & 15) })
         });
         let parts = parts.collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty())?;
-        Some(Scan { parts, band: (first, last), low_bits: (low_bits >> 4, low_bits & 15) })
-    }
-
-    /// Which components it brings.
-    pub(super) fn components(&self) -> impl Iterator<Item = usize> {
-        self.parts.iter().map(|(component, ..)| *component)
-    }
-}
-
-/// Reads the DC coefficients of a progressive scan that brings them first; returns the place of the next marker.
-pub(super) fn read_means(
-    frame: &mut Frame,
-    scan: &Scan,
-    tables: &Tables,
-    bytes: &[u8],
-    at: usize,
-) -> Option<usize> {
-    let (_, low_bits) = scan.low_bits;
-    let mut parts = Vec::new();
-    for (_, dc, _) in &scan.parts {
-        parts.push(Mean { codes: tables.dc.get(*dc)?.as_deref()?, last: 0 });
-    }
-    walk(frame, scan, tables.restart_interval, Bits::new(bytes, at), |visit, bits| match visit {
-        Visit::Restart => {
-            parts.iter_mut().for_each(|part| part.last = 0);
-            Some(())
-        }
-        Visit::Block { part, component, at } => {
-            let mean = parts.get_mut(part)?.next(bits)?;
-            *component.means.get_mut(at)? = i16::try_from(mean << low_bits).ok()?;
-            Some(())
-        }
-    })
-}
-
-/// Reads one more bit of the DC coefficients (T.81 G.1.2.1).
-pub(super) fn refine_means(
-    frame: &mut Frame,
-    scan: &Scan,
-    tables: &Tables,
-    bytes: &[u8],
-    at: usize,
-) -> Option<usize> {
-    let (_, low_bits) = scan.low_bits;
-    walk(frame, scan, tables.restart_interval, Bits::new(bytes, at), |visit, bits| {
-        if let Visit::Block { component, at, .. } = visit {
-            bits.fill();
-            *component.means.get_mut(at)? |= (bits.take(1) as i16) << low_bits;
-        }
-        Some(())
-    })
-}
-
-/// Reads a sequential scan; returns the place of the next marker.
-pub(super) fn read_blocks(
-    frame: &mut Frame,
-    scan: &Scan,
-    tables: &Tables,
-    bytes: &[u8],
-    at: usize,
-) -> Option<usize> {
-    let mut skips: [Option<Box<Skips>>; 4] = [None, None, None, None];
-    for (_, _, ac) in &scan.parts {
-        let codes = tables.ac.get(*ac)?.as_deref()?;
-        skips[*ac].get_or_insert_with(|| Box::new(Skips::new(codes)));
-    }
-    let mut parts = Vec::new();
-    for (index, dc, ac) in &scan.parts {
-        let component = frame.components.get(*index)?;
-        let dc = Mean { codes: tables.dc.get(*dc)?.as_deref()?, last: 0 };
-        let has_slopes = !component.slopes.is_empty();
-        let weights = if has_slopes { Some(weights(component.steps(&tables.steps)?)) } else { None };
-        parts.push((dc, tables.ac.get(*ac)?.as_deref()?, skips.get(*ac)?.as_deref()?, weights));
-    }
-    walk(frame, scan, tables.restart_interval, Bits::new(bytes, at), |visit, bits| match visit {
-        Visit::Restart => {
-            parts.iter_mut().for_each(|(dc, ..)| dc.last = 0);
-            Some(())
-        }
-        Visit::Block { part, component, at } => {
-            let (dc, ac, skips, weights) = parts.get_mut(part)?;
-            *component.means.get_mut(at)? = i16::try_from(dc.next(bits)?).ok()?;
-            match weights {
-                None => skips.pass(ac, bits, 1),
-                Some(weights) => {
-                    *component.slopes.get_mut(at)? = read_slopes(ac, skips, weights, bits)?;
-                    Some(())
-                }
-            }
-        }
-    })
-}
-
-/// The DC coefficients of a component, each of which is stored as its difference to the last (T.81 F.2.2.1).
-struct Mean<'t> {
-    codes: &'t Codes,
-    last: i32,
-}
-
-impl Mean<'_> {
-    #[inline(always)]
-    fn next(&mut self, bits: &mut Bits<'_>) -> Option<i32> {
-        bits.fill();
-        let size = self.codes.take(bits).filter(|size| *size <= 11)?;
-        self.last = self.last.wrapping_add(bits.take_signed(size.into()));
-        Some(self.last)
+        let blocks = |part: &Part| {
+            frame.components.get(part.component).map_or(0, |one| one.sampling.0 * one.sampling.1)
+        };
+        let is_unit_allowed = parts.len() == 1 || parts.iter().map(blocks).sum::<usize>() <= UNIT_BLOCKS_MAX;
+        (is_unit_allowed && first <= last && last < 64).then_some(Scan {
+            parts,
+            first,
+            last,
+            low_bits_before: low_bits >> 4,
+            low_bits_after: low_bits & 15,
+        })
     }
 }
 
-/// Adds up what the coefficients of a block say of its halves.
-#[inline(always)]
-fn read_slopes(
-    codes: &Codes,
-    skips: &Skips,
-    weights: &[Weight; 64],
-    bits: &mut Bits<'_>,
-) -> Option<[i16; 3]> {
-    let mut sums = [0_i32; 4];
-    let mut next = 1;
-    while next < SLOPES_END {
-        bits.fill();
-        let symbol = codes.take(bits)?;
-        let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 && run < 15 {
-            next = 64;
-            break;
-        }
-        let value = bits.take_signed(size);
-        let weight = weights.get((next + run) as usize)?;
-        let sum = &mut sums[usize::from(weight.slope & 3)];
-        *sum = sum.wrapping_add(value.wrapping_mul(weight.factor));
-        next += run + 1;
-    }
-    if next < 64 {
-        skips.pass(codes, bits, next)?;
-    }
-    let [_, slopes @ ..] = sums;
-    Some(slopes.map(|sum| (sum.wrapping_add(1 << 11) >> 12) as i16))
-}
+/// What reads the blocks of a scan.
+pub(super) trait Blocks {
+    /// Begins anew, behind a restart marker.
+    fn restart(&mut self);
 
-/// Coefficients from here on change the halves of a block by less than can be seen.
-const SLOPES_END: u32 = 64;
-
-/// What a walk comes to.
-enum Visit<'f> {
-    /// Predictions begin anew.
-    Restart,
-    /// A block of a part of the scan, and where it stands in its component.
-    Block { part: usize, component: &'f mut Component, at: usize },
+    /// Reads a block of a part of the scan, which stands at a place in its component; `None` if it is damaged.
+    fn block(&mut self, part: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>)
+    -> Option<()>;
 }
 
 /// Goes over all blocks of a scan in their order (T.81 A.2), with the restarts between them; returns the place of the
-/// next marker. `None` if a visit gives that, or the scan is not as long as it should be.
+/// next marker. `None` if a block is damaged, or the scan is not as long as it should be.
 #[inline(always)]
-fn walk<'a>(
+pub(super) fn walk(
     frame: &mut Frame,
     scan: &Scan,
     restart_interval: usize,
-    mut bits: Bits<'a>,
-    mut visit: impl FnMut(Visit<'_>, &mut Bits<'a>) -> Option<()>,
+    mut bits: Bits<'_>,
+    mut blocks: impl Blocks,
 ) -> Option<usize> {
     let mut restarts = 0_u8;
     let mut units_left = restart_interval;
     // A scan of one component has its own blocks one by one, and none that only fill up a unit.
     let units = match &scan.parts[..] {
-        [(only, ..)] => frame.components.get(*only)?.blocks,
+        [only] => frame.components.get(only.component)?.blocks,
         _ => frame.units,
     };
     let is_single = scan.parts.len() == 1;
@@ -215,17 +103,17 @@ fn walk<'a>(
                     bits.restart(restarts)?;
                     restarts = restarts.wrapping_add(1);
                     units_left = restart_interval;
-                    visit(Visit::Restart, &mut bits)?;
+                    blocks.restart();
                 }
                 units_left -= 1;
             }
-            for (part, (index, ..)) in scan.parts.iter().enumerate() {
-                let component = frame.components.get_mut(*index)?;
+            for (index, part) in scan.parts.iter().enumerate() {
+                let component = frame.components.get_mut(part.component)?;
                 let (across, down) = if is_single { (1, 1) } else { component.sampling };
                 for row in 0..down {
                     let start = (y * down + row) * component.stride + x * across;
                     for at in start..start + across {
-                        visit(Visit::Block { part, component, at }, &mut bits)?;
+                        blocks.block(index, component, at, &mut bits)?;
                     }
                 }
             }

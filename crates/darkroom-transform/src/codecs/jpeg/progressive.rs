@@ -1,0 +1,239 @@
+//! Progressive scans (T.81 G.1.2): means, and, where a block becomes four pixels, the rest of it too.
+
+use super::bits::Bits;
+use super::frame::{Component, Frame, Weight, weights};
+use super::huffman::{Codes, Means};
+use super::scan::{Blocks, Scan, Tables, walk};
+
+/// Reads the means for the first time; returns the place of the next marker, as the others do.
+pub(super) fn read_means(
+    frame: &mut Frame,
+    scan: &Scan,
+    tables: &Tables,
+    bytes: &[u8],
+    at: usize,
+) -> Option<usize> {
+    let mut parts = Vec::new();
+    for part in &scan.parts {
+        parts.push(Means::new(tables.dc.get(part.dc)?.as_deref()?));
+    }
+    let first = FirstMeans { parts, low_bits: scan.low_bits_after.into() };
+    walk(frame, scan, tables.restart_interval, Bits::new(bytes, at), first)
+}
+
+struct FirstMeans<'t> {
+    parts: Vec<Means<'t>>,
+    low_bits: u32,
+}
+
+impl Blocks for FirstMeans<'_> {
+    fn restart(&mut self) {
+        self.parts.iter_mut().for_each(Means::restart);
+    }
+
+    #[inline(always)]
+    fn block(
+        &mut self,
+        part: usize,
+        component: &mut Component,
+        at: usize,
+        bits: &mut Bits<'_>,
+    ) -> Option<()> {
+        let mean = self.parts.get_mut(part)?.next(bits)?;
+        *component.means.get_mut(at)? = mean.wrapping_shl(self.low_bits).try_into().ok()?;
+        Some(())
+    }
+}
+
+/// Reads one more bit of the means.
+pub(super) fn refine_means(
+    frame: &mut Frame,
+    scan: &Scan,
+    tables: &Tables,
+    bytes: &[u8],
+    at: usize,
+) -> Option<usize> {
+    let more = MoreMeans { low_bits: scan.low_bits_after.into() };
+    walk(frame, scan, tables.restart_interval, Bits::new(bytes, at), more)
+}
+
+struct MoreMeans {
+    low_bits: u32,
+}
+
+impl Blocks for MoreMeans {
+    fn restart(&mut self) {}
+
+    #[inline(always)]
+    fn block(&mut self, _: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>) -> Option<()> {
+        bits.fill();
+        *component.means.get_mut(at)? |= (bits.take(1) as i16).wrapping_shl(self.low_bits);
+        Some(())
+    }
+}
+
+/// Reads the other coefficients of one component, or one more bit of them, and what they say of the halves of its
+/// blocks.
+pub(super) fn read_slopes(
+    frame: &mut Frame,
+    scan: &Scan,
+    tables: &Tables,
+    bytes: &[u8],
+    at: usize,
+) -> Option<usize> {
+    let [part] = &scan.parts[..] else { return None };
+    let component = frame.components.get_mut(part.component)?;
+    component.seen.resize(component.slopes.len(), Seen::default());
+    let band = Band {
+        codes: tables.ac.get(part.ac)?.as_deref()?,
+        weights: weights(component.steps(&tables.steps)?),
+        first: scan.first.into(),
+        last: scan.last.into(),
+        low_bits: scan.low_bits_after.into(),
+        empty_blocks: 0,
+    };
+    let bits = Bits::new(bytes, at);
+    match scan.low_bits_before {
+        0 => walk(frame, scan, tables.restart_interval, bits, FirstBand(band)),
+        _ => walk(frame, scan, tables.restart_interval, bits, MoreBand(band)),
+    }
+}
+
+/// Which coefficients of a block were seen that are not zero, and which of them are below it: a bit each.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seen {
+    present: u64,
+    negative: u64,
+}
+
+/// Coefficients that follow one another.
+struct Band<'t> {
+    codes: &'t Codes,
+    weights: [Weight; 64],
+    first: u32,
+    last: u32,
+    low_bits: u32,
+    /// Blocks that bring no more new coefficients, from the next one on.
+    empty_blocks: u32,
+}
+
+impl Band<'_> {
+    /// Adds a new coefficient; `None` if it is not of the band.
+    #[inline(always)]
+    fn add(&self, value: i32, index: u32, component: &mut Component, at: usize) -> Option<()> {
+        if index > self.last {
+            return None;
+        }
+        let seen = component.seen.get_mut(at)?;
+        seen.present |= 1 << index;
+        seen.negative |= u64::from(value < 0) << index;
+        self.weights.get(index as usize)?.add(value << self.low_bits, component.slopes.get_mut(at)?);
+        Some(())
+    }
+
+    /// The coefficients of a block from `next` on that were seen: a bit each.
+    #[inline(always)]
+    fn seen(&self, next: u32, component: &Component, at: usize) -> Option<u64> {
+        let behind = u64::MAX.checked_shl(next).unwrap_or(0);
+        Some(component.seen.get(at)?.present & behind & (u64::MAX >> (63 - self.last)))
+    }
+
+    /// Takes the next bit of a coefficient that was seen.
+    #[inline(always)]
+    fn correct(&self, bits: &mut Bits<'_>, index: u32, component: &mut Component, at: usize) -> Option<()> {
+        bits.fill();
+        if bits.take(1) == 1 {
+            let is_negative = component.seen.get(at)?.negative >> index & 1 == 1;
+            let value = if is_negative { -1 } else { 1 };
+            self.weights.get(index as usize)?.add(value << self.low_bits, component.slopes.get_mut(at)?);
+        }
+        Some(())
+    }
+}
+
+/// A band that a scan brings for the first time (T.81 G.1.2.2).
+struct FirstBand<'t>(Band<'t>);
+
+impl Blocks for FirstBand<'_> {
+    fn restart(&mut self) {
+        self.0.empty_blocks = 0;
+    }
+
+    #[inline(always)]
+    fn block(&mut self, _: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>) -> Option<()> {
+        let band = &mut self.0;
+        if band.empty_blocks > 0 {
+            band.empty_blocks -= 1;
+            return Some(());
+        }
+        let mut next = band.first;
+        while next <= band.last {
+            bits.fill();
+            let symbol = band.codes.take(bits)?;
+            let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+            if size == 0 && run < 15 {
+                band.empty_blocks = (1 << run) - 1 + bits.take(run);
+                break;
+            }
+            next += run;
+            if size > 0 {
+                band.add(bits.take_signed(size), next, component, at)?;
+            }
+            next += 1;
+        }
+        Some(())
+    }
+}
+
+/// One more bit of a band (T.81 G.1.2.3).
+struct MoreBand<'t>(Band<'t>);
+
+impl Blocks for MoreBand<'_> {
+    fn restart(&mut self) {
+        self.0.empty_blocks = 0;
+    }
+
+    #[inline(always)]
+    fn block(&mut self, _: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>) -> Option<()> {
+        let band = &mut self.0;
+        let mut next = band.first;
+        while band.empty_blocks == 0 && next <= band.last {
+            bits.fill();
+            let symbol = band.codes.take(bits)?;
+            let (mut run, size) = (u32::from(symbol >> 4), symbol & 15);
+            let value = match size {
+                0 if run < 15 => {
+                    band.empty_blocks = (1 << run) + bits.take(run);
+                    break;
+                }
+                0 => 0,
+                1 => 2 * bits.take(1) as i32 - 1,
+                _ => return None,
+            };
+            // Past so many that are zero still; those that are not have their bit on the way.
+            let mut seen = band.seen(next, component, at)? >> next;
+            while seen & 1 == 1 || run > 0 {
+                if seen & 1 == 1 {
+                    band.correct(bits, next, component, at)?;
+                } else {
+                    run -= 1;
+                }
+                seen >>= 1;
+                next += 1;
+            }
+            if value != 0 {
+                band.add(value, next, component, at)?;
+            }
+            next += 1;
+        }
+        if band.empty_blocks > 0 {
+            band.empty_blocks -= 1;
+            let mut seen = band.seen(next, component, at)?;
+            while seen != 0 {
+                band.correct(bits, seen.trailing_zeros(), component, at)?;
+                seen &= seen - 1;
+            }
+        }
+        Some(())
+    }
+}

@@ -1,8 +1,8 @@
 //! A JPEG at an eighth of its size, which is what a thumbnail of a photograph is made of.
 //!
-//! Each block of 8×8 becomes one pixel: its mean, the DC coefficient. The others are passed over, where they have half
-//! the resolution but for a few; of a progressive file, whole scans are. What comes out is what libjpeg makes of the
-//! file at this scale, but for rounding.
+//! Each block of 8×8 becomes one pixel: its mean, the DC coefficient; the others are passed over, and of a progressive
+//! file whole scans are. Where chroma has half the resolution both ways, a block becomes two by two pixels, and its other
+//! coefficients say how these differ. What comes out is what libjpeg makes of the file at this scale, but for rounding.
 //!
 //! It reads what is whole and as most files are: eight bits, Huffman codes, gray or YCbCr with the usual sampling. Of
 //! anything else, and of whatever is not as T.81 wants it, it says "not mine" (`None`): the decoder that reads

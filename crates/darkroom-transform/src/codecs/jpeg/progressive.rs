@@ -1,7 +1,7 @@
 //! Progressive scans (T.81 G.1.2): means, and, where a block becomes four pixels, the rest of it too.
 
 use super::bits::Bits;
-use super::frame::{Component, Frame, Weight, weights};
+use super::frame::{Component, Frame, Slopes, Weight, weights};
 use super::huffman::{Codes, Means};
 use super::scan::{Blocks, Scan, Tables, walk};
 
@@ -117,35 +117,46 @@ struct Band<'t> {
     empty_blocks: u32,
 }
 
+/// A block, and what the scans so far made of it.
+struct Block<'f> {
+    seen: &'f mut Seen,
+    slopes: &'f mut Slopes,
+}
+
+impl Block<'_> {
+    #[inline(always)]
+    fn of(component: &mut Component, at: usize) -> Option<Block<'_>> {
+        Some(Block { seen: component.seen.get_mut(at)?, slopes: component.slopes.get_mut(at)? })
+    }
+}
+
 impl Band<'_> {
     /// Adds a new coefficient; `None` if it is not of the band.
     #[inline(always)]
-    fn add(&self, value: i32, index: u32, component: &mut Component, at: usize) -> Option<()> {
+    fn add(&self, value: i32, index: u32, block: &mut Block<'_>) -> Option<()> {
         if index > self.last {
             return None;
         }
-        let seen = component.seen.get_mut(at)?;
-        seen.present |= 1 << index;
-        seen.negative |= u64::from(value < 0) << index;
-        self.weights.get(index as usize)?.add(value << self.low_bits, component.slopes.get_mut(at)?);
+        block.seen.present |= 1 << index;
+        block.seen.negative |= u64::from(value < 0) << index;
+        self.weights.get(index as usize)?.add(value << self.low_bits, block.slopes);
         Some(())
     }
 
     /// The coefficients of a block from `next` on that were seen: a bit each.
     #[inline(always)]
-    fn seen(&self, next: u32, component: &Component, at: usize) -> Option<u64> {
+    fn seen(&self, next: u32, block: &Block<'_>) -> u64 {
         let behind = u64::MAX.checked_shl(next).unwrap_or(0);
-        Some(component.seen.get(at)?.present & behind & (u64::MAX >> (63 - self.last)))
+        block.seen.present & behind & (u64::MAX >> (63 - self.last))
     }
 
     /// Takes the next bit of a coefficient that was seen.
     #[inline(always)]
-    fn correct(&self, bits: &mut Bits<'_>, index: u32, component: &mut Component, at: usize) -> Option<()> {
+    fn correct(&self, bits: &mut Bits<'_>, index: u32, block: &mut Block<'_>) -> Option<()> {
         bits.fill();
         if bits.take(1) == 1 {
-            let is_negative = component.seen.get(at)?.negative >> index & 1 == 1;
-            let value = if is_negative { -1 } else { 1 };
-            self.weights.get(index as usize)?.add(value << self.low_bits, component.slopes.get_mut(at)?);
+            let value = if block.seen.negative >> index & 1 == 1 { -1 } else { 1 };
+            self.weights.get(index as usize)?.add(value << self.low_bits, block.slopes);
         }
         Some(())
     }
@@ -166,6 +177,7 @@ impl Blocks for FirstBand<'_> {
             band.empty_blocks -= 1;
             return Some(());
         }
+        let mut block = Block::of(component, at)?;
         let mut next = band.first;
         while next <= band.last {
             bits.fill();
@@ -177,7 +189,7 @@ impl Blocks for FirstBand<'_> {
             }
             next += run;
             if size > 0 {
-                band.add(bits.take_signed(size), next, component, at)?;
+                band.add(bits.take_signed(size), next, &mut block)?;
             }
             next += 1;
         }
@@ -196,6 +208,7 @@ impl Blocks for MoreBand<'_> {
     #[inline(always)]
     fn block(&mut self, _: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>) -> Option<()> {
         let band = &mut self.0;
+        let mut block = Block::of(component, at)?;
         let mut next = band.first;
         while band.empty_blocks == 0 && next <= band.last {
             bits.fill();
@@ -211,10 +224,10 @@ impl Blocks for MoreBand<'_> {
                 _ => return None,
             };
             // Past so many that are zero still; those that are not have their bit on the way.
-            let mut seen = band.seen(next, component, at)? >> next;
+            let mut seen = band.seen(next, &block) >> next;
             while seen & 1 == 1 || run > 0 {
                 if seen & 1 == 1 {
-                    band.correct(bits, next, component, at)?;
+                    band.correct(bits, next, &mut block)?;
                 } else {
                     run -= 1;
                 }
@@ -222,15 +235,15 @@ impl Blocks for MoreBand<'_> {
                 next += 1;
             }
             if value != 0 {
-                band.add(value, next, component, at)?;
+                band.add(value, next, &mut block)?;
             }
             next += 1;
         }
         if band.empty_blocks > 0 {
             band.empty_blocks -= 1;
-            let mut seen = band.seen(next, component, at)?;
+            let mut seen = band.seen(next, &block);
             while seen != 0 {
-                band.correct(bits, seen.trailing_zeros(), component, at)?;
+                band.correct(bits, seen.trailing_zeros(), &mut block)?;
                 seen &= seen - 1;
             }
         }

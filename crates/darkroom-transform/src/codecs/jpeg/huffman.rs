@@ -192,3 +192,53 @@ fn pass_one<'a>(codes: &Codes, mut bits: Bits<'a>, next: u32) -> Option<(Bits<'a
     let is_end = skip.coefficients == Skip::END_OF_BLOCK;
     Some((bits, if is_end { 64 } else { next + u32::from(skip.coefficients) }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Passes over a block, whatever follows; says each time whether it ends where these bits do. In its table, 0 is
+    /// sixteen zeros, 10 two zeros and a value of one bit, and 11 the end.
+    fn pass(bits: &str) -> [Option<bool>; 4] {
+        let table = [[1, 2].as_slice(), &[0; 14], &[0xf0, 0x21, 0x00]].concat();
+        let (codes, _) = Codes::read(&table).unwrap();
+        let skips = Skips::new(&codes);
+        [0x0000, 0xfefe, 0xd5b7, 0x2a48].map(|next| {
+            let next = format!("{bits}{next:016b}");
+            let bytes = u128::from_str_radix(&next, 2).unwrap() << (128 - next.len());
+            // A byte of 255 has a zero behind it.
+            let stuffed =
+                bytes.to_be_bytes().map(|byte| if byte == 255 { vec![byte, 0] } else { vec![byte] });
+            let stuffed = stuffed.concat();
+            let mut reader = Bits::new(&stuffed, 0);
+            skips.pass(&codes, &mut reader, 1)?;
+            reader.fill();
+            Some(next.ends_with(&format!("{:016b}", reader.take(16))))
+        })
+    }
+
+    #[test]
+    fn a_block_ends_with_its_last_coefficient_or_where_that_is_said() {
+        let value = "101";
+        for block in
+            ["11", "011", "00011", "10111", &("000".to_owned() + &value.repeat(5)), &value.repeat(21)]
+        {
+            assert_eq!(pass(block), [Some(true); 4], "{block}");
+        }
+        for bits in ["0000", &("000".to_owned() + &value.repeat(4) + "0"), &(value.repeat(20) + "0")] {
+            assert_eq!(pass(bits), [None; 4], "{bits}");
+        }
+    }
+
+    #[test]
+    fn a_table_with_more_codes_than_can_be_is_none() {
+        let table = |counts: [u8; 3]| [counts.as_slice(), &[0; 13], &[0; 8]].concat();
+        for (counts, is_read) in
+            [([2, 0, 0], true), ([1, 2, 0], true), ([1, 1, 2], true), ([3, 0, 0], false), ([1, 2, 1], false)]
+        {
+            assert_eq!(Codes::read(&table(counts)).is_some(), is_read, "{counts:?}");
+        }
+        assert!(Codes::read(&[0; 15]).is_none());
+        assert!(Codes::read(&[1; 16]).is_none(), "no symbols");
+    }
+}

@@ -98,9 +98,10 @@ pub enum DeliverError {
         /// When.
         retry_after: Duration,
     },
-    /// The rendering was stopped at its deadline: 504, 9529.
-    #[error("the rendering took too long")]
-    TookTooLong,
+    /// The rendering was stopped at its deadline, or its process ended in the middle, as it does for want of memory:
+    /// 504, 9529.
+    #[error("the rendering took too much time or memory")]
+    TookTooMuch,
     /// Starting or stopping. Try again.
     #[error("service unavailable")]
     Unavailable,
@@ -206,9 +207,9 @@ impl From<RenderFailure> for DeliverError {
         match failure {
             RenderFailure::Refused(refusal) => DeliverError::Render(refusal),
             RenderFailure::Busy { retry_after } => DeliverError::Busy { retry_after },
-            RenderFailure::TookTooLong => DeliverError::TookTooLong,
+            RenderFailure::TookTooLong | RenderFailure::Died => DeliverError::TookTooMuch,
             RenderFailure::Unavailable => DeliverError::Unavailable,
-            RenderFailure::Died => DeliverError::Internal(Arc::new(failure)),
+            RenderFailure::Distrusted => DeliverError::Internal(Arc::new(failure)),
         }
     }
 }

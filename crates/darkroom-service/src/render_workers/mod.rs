@@ -89,6 +89,9 @@ pub enum RenderFailure {
     /// [`Limits::render_memory_bytes_max`], or it was killed.
     #[error("the rendering ended without an answer")]
     Died,
+    /// The answer of the process cannot be right.
+    #[error("the answer of a rendering cannot be right")]
+    Distrusted,
     /// No process can be started, or the service is closing.
     #[error("nothing can be rendered")]
     Unavailable,
@@ -251,7 +254,7 @@ impl RenderPlace {
             Ok(Err(Broken::Ended)) => (End::Died, RenderFailure::Died),
             Ok(Err(Broken::Answer(what))) => {
                 tracing::error!(what, "the answer of a process that renders cannot be right");
-                (End::Distrusted, RenderFailure::Died)
+                (End::Distrusted, RenderFailure::Distrusted)
             }
             Err(_) => (End::Late, RenderFailure::TookTooLong),
         };

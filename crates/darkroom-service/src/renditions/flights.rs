@@ -61,7 +61,7 @@ mod tests {
             let making = async move {
                 let _ = told.await;
                 drop(held);
-                Err(DeliverError::TookTooLong)
+                Err(DeliverError::TookTooMuch)
             };
             making.boxed()
         }
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(maker.counts(), (1, 1));
         tell.send(()).unwrap();
         for other in others {
-            assert!(matches!(other.await.unwrap(), Err(DeliverError::TookTooLong)));
+            assert!(matches!(other.await.unwrap(), Err(DeliverError::TookTooMuch)));
         }
         // A failure is not kept.
         let (tell, told) = oneshot::channel();

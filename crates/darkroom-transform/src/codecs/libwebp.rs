@@ -247,7 +247,7 @@ fn sides(size: Size) -> Result<(i32, i32), RenderError> {
 }
 
 fn out_of_memory() -> RenderError {
-    RenderError::encoding("libwebp has no memory")
+    RenderError::TooLarge
 }
 
 fn failed(code: WebPEncodingError) -> RenderError {

@@ -55,7 +55,7 @@ fn viewer_told(error: DeliverError, new_error_id: impl FnOnce() -> String) -> De
             DeliveryError::too_busy(retry_after.as_secs().max(1))
         }
         DeliverError::Unavailable => DeliveryError::unavailable(),
-        DeliverError::TookTooLong => DeliveryError::took_too_long(),
+        DeliverError::TookTooMuch => DeliveryError::took_too_long(),
         DeliverError::Internal(cause) => {
             let error_id = new_error_id();
             log_fault(&*cause, Some(&error_id));
@@ -183,7 +183,7 @@ mod tests {
             (DeliverError::Fetch(FetchError::TimedOut), 504, 9504),
             (DeliverError::Render(RenderError::NotAnImage), 415, 9412),
             (DeliverError::Busy { retry_after: Duration::from_secs(3) }, 503, 9522),
-            (DeliverError::TookTooLong, 504, 9529),
+            (DeliverError::TookTooMuch, 504, 9529),
             (DeliverError::Unavailable, 503, 9522),
             (DeliverError::Internal(cause()), 500, 9523),
         ] {

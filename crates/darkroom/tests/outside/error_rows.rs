@@ -234,7 +234,7 @@ async fn refused_delivery(server: &TestServer, error: &DeliverError) -> (Request
             (get("a/w=20000,fit=contain"), (403, 9413, message))
         }
         DeliverError::Busy { .. } => (get("a/public"), (503, 9522, "The service in this colo is too busy")),
-        DeliverError::TookTooLong => {
+        DeliverError::TookTooMuch => {
             let message = "The image is too large to process or the service is too busy";
             let form = Form::default().field("id", "photo").file("a.jpg", pictures::PHOTO);
             server.call("POST", "/images/v1").form(&form).send().await.result();
@@ -266,7 +266,7 @@ fn deliver_errors() -> Vec<DeliverError> {
     let options = [E::OptionsOnPrivateImage];
     let signatures = [E::SignatureMissing, E::SignatureMismatch, E::SignatureExpired];
     let busy = E::Busy { retry_after: Duration::ZERO };
-    let rendering = [E::Render(RenderError::NotAnImage), busy, E::TookTooLong];
+    let rendering = [E::Render(RenderError::NotAnImage), busy, E::TookTooMuch];
     let remote = [E::OriginNotAllowed, E::Fetch(FetchError::Refused)];
     let faults = [E::Unavailable, E::Internal(cause)];
     plain.into_iter().chain(options).chain(signatures).chain(remote).chain(rendering).chain(faults).collect()
@@ -291,7 +291,7 @@ async fn every_refusal_of_delivery_is_told_to_viewers() {
             let limits = &mut settings.limits;
             match error {
                 DeliverError::Busy { .. } => (limits.render_workers_max, limits.render_queue_max) = (1, 0),
-                DeliverError::TookTooLong => limits.render_time_max = Duration::ZERO,
+                DeliverError::TookTooMuch => limits.render_time_max = Duration::ZERO,
                 DeliverError::Fetch(_) => settings.transform.origins = vec!["127.0.0.1".parse().unwrap()],
                 _ => {}
             }

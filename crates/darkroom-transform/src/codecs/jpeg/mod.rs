@@ -33,6 +33,10 @@ const OWN_TABLES_PIXELS_MAX: usize = 50_000_000;
 /// looks for the end of each scan of a progressive file.
 pub(super) fn completed(bytes: &[u8]) -> Cow<'_, [u8]> {
     const END_OF_IMAGE: u8 = 0xd9;
+    // Most files say at their end that it is one, and need no walk.
+    if bytes.ends_with(&[0xff, END_OF_IMAGE]) {
+        return bytes.into();
+    }
     let mut at = 2;
     while let Some((start, marker)) = next_marker(bytes, at) {
         let length = match marker {

@@ -33,8 +33,7 @@ async fn a_worker_that_is_killed_takes_one_request_with_it() {
     let large = png(10_000, 10_000, &[], &zeros(10_001 * 10_000));
     target.store("large", &large).await;
     target.check_calm().await;
-    let words =
-        "Internal error. This isn't supposed to happen, please reach out to customer support with error id: ";
+    let words = "The image is too large to process or the service is too busy";
     let options = "w=50,h=50,fit=squeeze,format=png-force";
     for (name, header) in [("hosted", "cf-images"), ("remote", "cf-resized")] {
         let pid = await_pids(memory, 1)[0];
@@ -47,7 +46,7 @@ async fn a_worker_that_is_killed_takes_one_request_with_it() {
             _ => target.remote(&large, options).await,
         };
         killing.await.unwrap();
-        check_fate(name, &answer, header, Fate::Refused(500, 9523, words));
+        check_fate(name, &answer, header, Fate::Refused(504, 9529, words));
         target.check_calm().await;
     }
     check_fate(

@@ -12,9 +12,11 @@ use crate::run::{cargo, run_tests};
 const HISTORIES: &str = "5000";
 /// Rounds of kills of one soak.
 const KILL_ROUNDS: &str = "50";
+/// Renderings of one soak.
+const RENDERINGS: &str = "20000";
 
-/// Runs the test of a full disk, and the random histories and the kills at length, with other seeds than any time
-/// before. A test that fails prints its seed, and takes it back from `DARKROOM_TEST_SEED`.
+/// Runs the test of a full disk, and the random histories, the kills and the renderings at length, with other seeds than
+/// any time before. A test that fails prints its seed, and takes it back from `DARKROOM_TEST_SEED`.
 pub(crate) fn soak() -> Result<(), Failure> {
     // First: it is quick, and what it needs may be missing.
     let mut tally = full_disk::test()?;
@@ -25,6 +27,8 @@ pub(crate) fn soak() -> Result<(), Failure> {
     tally += run_tests(with_default(&mut histories, "DARKROOM_TEST_HISTORIES", HISTORIES))?;
     let mut kills = cargo(&["test", "--workspace", "--test", "kill"]);
     tally += run_tests(with_default(&mut kills, "DARKROOM_TEST_KILL_ROUNDS", KILL_ROUNDS))?;
+    let mut renderings = cargo(&["test", "--workspace", "--test", "flat_memory", "--", "--nocapture"]);
+    tally += run_tests(with_default(&mut renderings, "DARKROOM_TEST_RENDERINGS", RENDERINGS))?;
     tally.close()
 }
 

@@ -189,8 +189,8 @@ impl DeliveryError {
         DeliveryError::new(500, 9523, format!("{message} {error_id}"))
     }
 
-    /// 504: it took too long.
-    pub fn took_too_long() -> DeliveryError {
+    /// 504: it took too much time or memory.
+    pub fn took_too_much() -> DeliveryError {
         DeliveryError::new(504, 9529, "The image is too large to process or the service is too busy")
     }
 

@@ -12,8 +12,11 @@ use darkroom_model::{Image, ImageId};
 
 use super::keys::AccountNumber;
 
-/// Images that are kept at most, each of some kilobytes at most.
+/// Images that are kept at most.
 const PLACES: usize = 4_096;
+/// Bytes of JSON beyond which metadata is not kept, nor its image: as many as Cloudflare allows. Their members take some
+/// kilobytes of memory, usually one.
+const METADATA_BYTES_MAX: usize = 1_024;
 
 /// Counts the commits that change an account's images: odd from before one until it is known what became of it.
 ///
@@ -31,6 +34,11 @@ impl Changes {
     /// A change is about to be made.
     pub(crate) fn begin(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// All that was read before is to be forgotten, whether a change is being made or not.
+    pub(crate) fn forget(&self) {
+        self.0.fetch_add(2, Ordering::SeqCst);
     }
 
     /// The change was made, or was not.
@@ -67,8 +75,11 @@ impl Recent {
         is_it.then(|| kept.image.clone())
     }
 
-    /// Keeps an image that was read after this count of changes was settled.
+    /// Keeps an image that was read after this count of changes was settled, unless it has much metadata.
     pub(crate) fn keep(&self, account: AccountNumber, changes: u64, image: Image) {
+        if image.metadata.as_ref().is_some_and(|metadata| metadata.as_json().len() > METADATA_BYTES_MAX) {
+            return;
+        }
         let mut place = self.place(account, &image.id);
         *place = Some(Kept { account, changes, image });
     }
@@ -84,7 +95,7 @@ impl Recent {
 mod tests {
     use std::sync::Arc;
 
-    use darkroom_model::Timestamp;
+    use darkroom_model::{Metadata, Timestamp};
 
     use super::*;
     use crate::MemoryCatalog;
@@ -110,6 +121,30 @@ mod tests {
         // Read before the change, and kept after it.
         recent.keep(1, first, image.clone());
         assert_eq!(recent.find(1, &image.id, second), None);
+    }
+
+    #[test]
+    fn what_was_read_is_forgotten_even_while_a_change_is_made() {
+        let changes = Changes::default();
+        changes.begin();
+        changes.forget();
+        assert_eq!(changes.settled(), None);
+        changes.end();
+        let before = changes.settled().unwrap();
+        changes.forget();
+        assert!(changes.settled().is_some_and(|count| count != before));
+    }
+
+    #[test]
+    fn an_image_with_much_metadata_is_not_kept() {
+        let recent = Recent::default();
+        for (letters, is_kept) in [(METADATA_BYTES_MAX - 8, true), (METADATA_BYTES_MAX - 7, false)] {
+            let metadata = Metadata::from_stored(&format!(r#"{{"a":"{}"}}"#, "x".repeat(letters)));
+            assert!(metadata.is_some());
+            let image = Image { metadata, ..image(&letters.to_string()) };
+            recent.keep(1, 0, image.clone());
+            assert_eq!(recent.find(1, &image.id, 0).is_some(), is_kept, "{letters}");
+        }
     }
 
     #[test]

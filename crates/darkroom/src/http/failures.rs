@@ -55,7 +55,7 @@ fn viewer_told(error: DeliverError, new_error_id: impl FnOnce() -> String) -> De
             DeliveryError::too_busy(retry_after.as_secs().max(1))
         }
         DeliverError::Unavailable => DeliveryError::unavailable(),
-        DeliverError::TookTooMuch => DeliveryError::took_too_long(),
+        DeliverError::TookTooMuch => DeliveryError::took_too_much(),
         DeliverError::Internal(cause) => {
             let error_id = new_error_id();
             log_fault(&*cause, Some(&error_id));

@@ -339,6 +339,7 @@ impl Writer {
     /// Forgets what is derived and opens the environment anew. Until that succeeds every request is turned away.
     fn reopen(&mut self) {
         for entry in self.shared.entries() {
+            entry.changes.forget();
             self.shared.drop_overlay(&entry);
         }
         if let Some(building) = self.building.take() {

@@ -8,7 +8,7 @@
 //! own has to hold: no decoder has a limit of time.
 
 /// Raised whenever the same request on the same bytes makes other bytes than before: what was kept is then made again.
-pub const OUTPUT_VERSION: u32 = 2;
+pub const OUTPUT_VERSION: u32 = 3;
 
 mod animation;
 mod codecs;

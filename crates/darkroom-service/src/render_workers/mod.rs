@@ -1,13 +1,14 @@
 //! Processes that render: what a stranger's picture may do, it does in one of these.
 //!
 //! A thread cannot be stopped; a process can. Each worker is this program, executed anew, and renders one picture at a time
-//! within its own limits of memory and time, without files and without network (`worker`, `confinement`). `process` is the server's hand
+//! within its own limits of memory and time, without files and without network (`worker`, `confinement`, `memory`). `process` is the server's hand
 //! on one of them, `protocol` what the two say to each other over a pair of sockets, `readings` what is counted.
 //!
 //! A worker is killed when a picture takes too long, when its answer cannot be right, and when nobody waits for the answer
 //! any more: to let it finish would keep the place from those who wait. The next picture gets a new one.
 
 mod confinement;
+mod memory;
 mod process;
 mod protocol;
 mod readings;

@@ -20,6 +20,11 @@ impl<'a> Bits<'a> {
         Bits { bytes, at, buffer: 0, count: 0, padding: 0 }
     }
 
+    /// Reads these bits, and no more.
+    pub(super) fn of(buffer: u64) -> Bits<'static> {
+        Bits { bytes: &[], at: 0, buffer, count: 64, padding: 0 }
+    }
+
     /// Makes 32 bits ready at the least: a code, and what belongs to it.
     #[inline(always)]
     pub(super) fn fill(&mut self) {

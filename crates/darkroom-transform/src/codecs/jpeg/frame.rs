@@ -1,66 +1,76 @@
-//! What a frame header says (T.81 B.2.2), and the pixels that a few coefficients of its blocks make.
+//! What a frame header says (T.81 B.2.2), and the samples of its components at the scale that is asked for.
 
 use super::progressive::Seen;
+use super::rgb;
+use super::waves::{Sums, Waves, level, write};
 use crate::picture::{Layout, Picture};
 use crate::plan::Size;
 
-/// Where the coefficients stand in a block that a scan brings one after the other (T.81 figure 5): row × 8 + column.
-const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7,
-    14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39,
-    46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
-
-/// By frequency: the mean of its wave over the first half of a block, in parts of the mean of the constant; over the
-/// other half it is the opposite. Even frequencies have a mean of 0.
-const HALF_MEANS: [f32; 8] = [1.0, 0.906_127_45, 0.0, -0.318_189_64, 0.0, 0.212_607_5, 0.0, -0.180_239_96];
+/// Samples of a side of a block.
+const BLOCK: usize = 8;
 
 /// Quantisation steps, as a file brings them: in zigzag order.
 pub(super) type Steps = [u16; 64];
 
-/// By how much the left half of a block is above its mean, the upper half, and the left of the upper and the right of
-/// the lower; behind a place for coefficients that change none of them. In 4,096ths of an eighth of a level.
-pub(super) type Slopes = [i32; 4];
-
 /// The frame of a file, and what is known so far of its blocks.
 pub(super) struct Frame {
-    pub(super) size: Size,
+    size: Size,
+    /// How many times smaller the picture becomes: 2, 4 or 8.
+    shrink: usize,
     pub(super) is_progressive: bool,
     pub(super) components: Vec<Component>,
     /// Units of an interleaved scan, across and down.
     pub(super) units: (usize, usize),
 }
 
-/// One plane of a frame. Each block becomes one pixel, or two by two of them.
+/// One plane of a frame.
 pub(super) struct Component {
     pub(super) id: u8,
     /// Blocks of it in an interleaved unit, across and down.
     pub(super) sampling: (usize, usize),
     /// Its blocks, across and down.
     pub(super) blocks: (usize, usize),
-    /// Blocks of a row in `means`, those that only fill up a unit included.
-    pub(super) stride: usize,
-    /// Output pixels of a block, across and down.
-    pub(super) spread: (usize, usize),
+    /// Blocks of a row, those that only fill up a unit included.
+    stride: usize,
+    /// Samples of a side of a block at this scale: 1, 2, 4 or 8.
+    pub(super) side: usize,
+    /// Output pixels of a sample, across and down.
+    spread: (usize, usize),
     /// Which quantisation table it has.
-    pub(super) steps_index: usize,
-    /// By block: the DC coefficient.
+    steps_index: usize,
+    /// Rows of samples.
+    samples: Vec<u8>,
+    /// What scans of a progressive file brought so far, by block.
+    pub(super) progress: Progress,
+}
+
+/// Where a block stands in its component: its column and its row.
+pub(super) type Place = (usize, usize);
+
+/// What is known of the blocks of a progressive file.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// The DC coefficient.
     pub(super) means: Vec<i16>,
-    /// By block: how its halves differ from it. Empty where a block becomes one pixel.
-    pub(super) slopes: Vec<Slopes>,
-    /// By block of a progressive file that has slopes: the coefficients that made them.
+    /// What the others add up to. Empty where a block becomes one sample.
+    pub(super) sums: Vec<Sums<1>>,
+    /// Which of the others there are.
     pub(super) seen: Vec<Seen>,
 }
 
 impl Frame {
-    /// Reads a frame header; `None` if it is not of the kinds that are read here (eight bits, a plane of gray or three
-    /// of which the first has the most samples), or has another size than was seen before.
-    pub(super) fn read(segment: &[u8], is_progressive: bool, expected: Size) -> Option<Frame> {
+    /// Reads a frame header; `None` if it is not of the kinds that are read at this scale (eight bits, a plane of gray
+    /// or three of which the first has the most samples), or has another size than was seen before.
+    pub(super) fn read(segment: &[u8], is_progressive: bool, expected: Size, shrink: usize) -> Option<Frame> {
         let (&[8, height_high, height_low, width_high, width_low, count], rest) =
             segment.split_first_chunk()?
         else {
             return None;
         };
+        // At other scales, all coefficients are needed, and the other decoder is as fast.
+        if is_progressive && shrink != BLOCK {
+            return None;
+        }
         let size = Size {
             width: u16::from_be_bytes([width_high, width_low]).into(),
             height: u16::from_be_bytes([height_high, height_low]).into(),
@@ -77,43 +87,44 @@ impl Frame {
         }
         let mut frame = Frame {
             size,
+            shrink,
             is_progressive,
             components: Vec::new(),
             units: (
-                (size.width as usize).div_ceil(8 * largest.0),
-                (size.height as usize).div_ceil(8 * largest.1),
+                (size.width as usize).div_ceil(BLOCK * largest.0),
+                (size.height as usize).div_ceil(BLOCK * largest.1),
             ),
         };
         for [id, factors, steps_index] in specifications {
-            let spread = match sampling(*factors) {
+            let density = match sampling(*factors) {
                 own if own == largest => (1, 1),
                 (1, 1) => largest,
                 _ => return None,
             };
-            let component = Component::new(*id, (*steps_index).into(), spread, largest, &frame);
+            let component = Component::new(*id, (*steps_index).into(), density, largest, &frame)?;
             frame.components.push(component);
         }
         Some(frame)
     }
 
-    /// Returns the picture at an eighth of its size, sides rounded up; `None` if a table is missing.
-    pub(super) fn picture(&self, tables: &[Option<Steps>; 4]) -> Option<Picture> {
-        let size = Size { width: self.size.width.div_ceil(8), height: self.size.height.div_ceil(8) };
+    /// Returns the picture at its scale, sides rounded up; `None` if a table is missing.
+    pub(super) fn picture(&mut self, tables: &[Option<Steps>; 4]) -> Option<Picture> {
+        if self.is_progressive {
+            self.components.iter_mut().try_for_each(|component| component.develop(tables))?;
+        }
+        let shrink = self.shrink as u32;
+        let size =
+            Size { width: self.size.width.div_ceil(shrink), height: self.size.height.div_ceil(shrink) };
         let (width, height) = (size.width as usize, size.height as usize);
-        let mut rows = vec![vec![0_u8; width + 4]; self.components.len()];
-        let mut bytes = vec![0; width * height * 3];
-        for (y, output) in bytes.chunks_exact_mut(width * 3).enumerate() {
+        let mut rows = vec![vec![0_u8; width]; self.components.len()];
+        let mut bytes = vec![0; width * height * Layout::Rgb.bytes()];
+        for (y, output) in bytes.chunks_exact_mut(width * Layout::Rgb.bytes()).enumerate() {
             for (component, row) in self.components.iter().zip(&mut rows) {
-                component.row(y, component.steps(tables)?[0].into(), row)?;
+                component.row(y, row)?;
             }
             match &rows[..] {
-                [luma, blue, red] => join(luma, blue, red, output),
-                _ => output
-                    .as_chunks_mut()
-                    .0
-                    .iter_mut()
-                    .zip(&rows[0])
-                    .for_each(|(pixel, gray)| *pixel = [*gray; 3]),
+                [luma, blue, red] => rgb::join(luma, blue, red, output),
+                _ => rgb::repeat(rows.first()?, output),
             }
         }
         Picture::new(size, Layout::Rgb, bytes)
@@ -121,28 +132,46 @@ impl Frame {
 }
 
 impl Component {
+    /// Returns a component of which each sample stands for as many of the first as `density` says; `None` if it is
+    /// not read at this scale.
     fn new(
         id: u8,
         steps_index: usize,
-        spread: (usize, usize),
+        density: (usize, usize),
         largest: (usize, usize),
         frame: &Frame,
-    ) -> Component {
-        let sampling = (largest.0 / spread.0, largest.1 / spread.1);
+    ) -> Option<Component> {
+        let side = BLOCK / frame.shrink;
+        // Where it has half the resolution both ways, its blocks have as many coefficients as it takes to make that up.
+        // Of chroma that is thinned out one way, libjpeg makes more than to repeat it, unless the picture is tiny.
+        let (side, spread) = match density {
+            (1, 1) => (side, (1, 1)),
+            (2, 2) => (2 * side, (1, 1)),
+            _ if frame.shrink == BLOCK => (side, density),
+            _ => return None,
+        };
+        let sampling = (largest.0 / density.0, largest.1 / density.1);
         let stride = frame.units.0 * sampling.0;
         let stored = stride * frame.units.1 * sampling.1;
         let (width, height) = (frame.size.width as usize, frame.size.height as usize);
-        Component {
+        let mut progress = Progress::default();
+        if frame.is_progressive {
+            progress.means = vec![0; stored];
+            if side > 1 {
+                progress.sums = vec![Waves::<1>::NOTHING; stored];
+            }
+        }
+        Some(Component {
             id,
             sampling,
-            blocks: (width.div_ceil(8 * spread.0), height.div_ceil(8 * spread.1)),
+            blocks: (width.div_ceil(BLOCK * density.0), height.div_ceil(BLOCK * density.1)),
             stride,
+            side,
             spread,
             steps_index,
-            means: vec![0; stored],
-            slopes: if spread == (2, 2) { vec![[0; 4]; stored] } else { Vec::new() },
-            seen: Vec::new(),
-        }
+            samples: vec![0; stored * side * side],
+            progress,
+        })
     }
 
     /// Its quantisation table.
@@ -150,85 +179,57 @@ impl Component {
         tables.get(self.steps_index)?.as_ref()
     }
 
-    /// Makes the samples of one output row.
-    fn row(&self, y: usize, step: i32, row: &mut [u8]) -> Option<()> {
-        let start = y / self.spread.1 * self.stride;
-        let means = self.means.get(start..start + self.blocks.0)?;
-        let means = means.iter().map(|mean| i32::from(*mean).wrapping_mul(step));
-        if self.slopes.is_empty() {
-            match self.spread.0 {
-                1 => means.zip(row).for_each(|(mean, sample)| *sample = level(mean)),
-                across => {
-                    means.zip(row.chunks_mut(across)).for_each(|(mean, samples)| samples.fill(level(mean)))
+    /// Where a block stands among those of `progress`.
+    #[inline(always)]
+    pub(super) fn index(&self, (column, row): Place) -> usize {
+        row * self.stride + column
+    }
+
+    /// Writes a block that becomes one sample. `None`, as below, if it has no such block.
+    #[inline(always)]
+    pub(super) fn write_mean(&mut self, place: Place, mean: i32, step: u16) -> Option<()> {
+        let index = self.index(place);
+        *self.samples.get_mut(index)? = level(mean as f32 * f32::from(step) / 8.0);
+        Some(())
+    }
+
+    /// Writes the samples of a block.
+    #[inline(always)]
+    pub(super) fn write<const HALF: usize>(&mut self, (column, row): Place, sums: &Sums<HALF>) -> Option<()> {
+        let side = 2 * HALF;
+        let stride = self.stride * side;
+        write(sums, self.samples.get_mut(row * side * stride + column * side..)?, stride)
+    }
+
+    /// Makes samples of what all scans of a progressive file brought.
+    fn develop(&mut self, tables: &[Option<Steps>; 4]) -> Option<()> {
+        let steps = *self.steps(tables)?;
+        let waves = Waves::<1>::new(&steps);
+        let progress = std::mem::take(&mut self.progress);
+        for row in 0..self.blocks.1 {
+            for column in 0..self.blocks.0 {
+                let place = (column, row);
+                let index = self.index(place);
+                let mean = i32::from(*progress.means.get(index)?);
+                if self.side == 1 {
+                    self.write_mean(place, mean, steps[0])?;
+                } else {
+                    let mut sums = *progress.sums.get(index)?;
+                    waves.add(0, mean, &mut sums)?;
+                    self.write(place, &sums)?;
                 }
             }
-            return Some(());
-        }
-        let slopes = self.slopes.get(start..start + self.blocks.0)?;
-        let sign = if y.is_multiple_of(2) { 1 } else { -1 };
-        for ((mean, slope), samples) in means.zip(slopes).zip(row.as_chunks_mut::<2>().0) {
-            let [_, across, down, both] = *slope;
-            let (even, odd) = (down.wrapping_mul(sign), across.wrapping_add(both.wrapping_mul(sign)));
-            let sums = [even.wrapping_add(odd), even.wrapping_sub(odd)];
-            *samples = sums.map(|sum| level(mean.wrapping_add(sum.wrapping_add(1 << 11) >> 12)));
         }
         Some(())
     }
-}
 
-/// Turns eighths of a level around the middle to a sample, as the transform does it (T.81 A.3.1).
-#[inline(always)]
-fn level(eighths: i32) -> u8 {
-    ((eighths.wrapping_add(4) >> 3).wrapping_add(128)).clamp(0, 255) as u8
-}
-
-/// Joins a row of luma and of chroma (JFIF 1.02), in the arithmetic of libjpeg.
-fn join(luma: &[u8], blue: &[u8], red: &[u8], output: &mut [u8]) {
-    const HALF: i32 = 1 << 15;
-    let samples = luma.iter().zip(blue).zip(red);
-    for (pixel, ((luma, blue), red)) in output.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
-        let luma = i32::from(*luma);
-        let (blue, red) = (i32::from(*blue) - 128, i32::from(*red) - 128);
-        let colors = [
-            luma + ((91_881 * red + HALF) >> 16),
-            luma + ((-22_554 * blue - 46_802 * red + HALF) >> 16),
-            luma + ((116_130 * blue + HALF) >> 16),
-        ];
-        *pixel = colors.map(|color| color.clamp(0, 255) as u8);
+    /// Gives the samples of one output row.
+    fn row(&self, y: usize, row: &mut [u8]) -> Option<()> {
+        let samples = self.samples.get(y / self.spread.1 * self.stride * self.side..)?;
+        match self.spread.0 {
+            1 => row.copy_from_slice(samples.get(..row.len())?),
+            across => row.chunks_mut(across).zip(samples).for_each(|(pixels, sample)| pixels.fill(*sample)),
+        }
+        Some(())
     }
-}
-
-/// How a coefficient changes the slopes of a block.
-#[derive(Clone, Copy)]
-pub(super) struct Weight {
-    /// Which of them it changes.
-    slope: u8,
-    factor: i32,
-}
-
-impl Weight {
-    /// Adds a coefficient. What a hostile file has too much of turns over.
-    #[inline(always)]
-    pub(super) fn add(self, value: i32, slopes: &mut Slopes) {
-        let slope = &mut slopes[usize::from(self.slope & 3)];
-        *slope = slope.wrapping_add(value.wrapping_mul(self.factor));
-    }
-}
-
-/// Returns the weights of all coefficients, in zigzag order.
-pub(super) fn weights(steps: &Steps) -> [Weight; 64] {
-    let mut weights = [Weight { slope: 0, factor: 0 }; 64];
-    for ((weight, place), step) in weights.iter_mut().zip(ZIGZAG).zip(steps) {
-        let (row, column) = (place / 8, place % 8);
-        let mean = HALF_MEANS[usize::from(row)] * HALF_MEANS[usize::from(column)];
-        let slope = match (row % 2, column % 2) {
-            (0, 1) => 1,
-            (1, 0) => 2,
-            (1, 1) => 3,
-            _ => 0,
-        };
-        let factor = (mean * f32::from(*step) * 4096.0).round() as i32;
-        *weight = Weight { slope, factor };
-    }
-    weights
 }

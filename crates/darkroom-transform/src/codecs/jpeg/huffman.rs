@@ -1,9 +1,11 @@
-//! Huffman tables (T.81 C and F.2.2.3), and a table that passes over coefficients several at a time.
+//! Huffman tables (T.81 C and F.2.2.3), and tables that read a coefficient at one look, or pass over several.
 
 use super::bits::Bits;
 
 /// Codes of so many bits are found by one look.
 const QUICK_BITS: u32 = 9;
+/// How far ahead [`Values`] looks.
+const VALUE_BITS: u32 = 11;
 /// How far ahead [`Skips`] looks.
 const SKIP_BITS: u32 = 12;
 
@@ -101,6 +103,66 @@ impl<'t> Means<'t> {
         let size = self.codes.take(bits).filter(|size| *size <= 11)?;
         self.last = self.last.wrapping_add(bits.take_signed(size.into()));
         Some(self.last)
+    }
+}
+
+/// The coefficients of a block but for the first (T.81 F.2.2.2).
+pub(super) struct Values<'t> {
+    codes: &'t Codes,
+    /// By the next bits: the coefficient that they begin with, if all of it is in sight.
+    quick: [Value; 1 << VALUE_BITS],
+}
+
+/// A coefficient, and how many zeros are before it; or the end of the block.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Value {
+    /// What it takes. 0: it is not known.
+    bits: u8,
+    /// At the end of a block [`END`](Value::END).
+    pub(super) zeros: u8,
+    pub(super) value: i16,
+}
+
+impl Value {
+    pub(super) const END: u8 = 64;
+
+    /// What a code and the bits behind it stand for.
+    #[inline(always)]
+    fn of(symbol: u8, bits: &mut Bits<'_>) -> Value {
+        let (zeros, size) = (symbol >> 4, symbol & 15);
+        if size == 0 && zeros < 15 {
+            return Value { zeros: Value::END, ..Value::default() };
+        }
+        Value { bits: 0, zeros, value: bits.take_signed(size.into()) as i16 }
+    }
+}
+
+impl<'t> Values<'t> {
+    pub(super) fn new(codes: &'t Codes) -> Values<'t> {
+        let mut quick = [Value::default(); 1 << VALUE_BITS];
+        for (window, value) in (0_u32..).zip(&mut quick) {
+            let code = codes.search(window << (16 - VALUE_BITS), VALUE_BITS);
+            let size = code.symbol & 15;
+            if code.length > 0 && u32::from(code.length + size) <= VALUE_BITS {
+                let window = u64::from(window) << (64 - VALUE_BITS);
+                let mut bits = Bits::of(window << code.length);
+                *value = Value { bits: code.length + size, ..Value::of(code.symbol, &mut bits) };
+            }
+        }
+        Values { codes, quick }
+    }
+
+    /// Takes the next; `None` if there is no such code.
+    #[inline(always)]
+    pub(super) fn next(&self, bits: &mut Bits<'_>) -> Option<Value> {
+        bits.fill();
+        let value = self.quick[(bits.peek() >> (32 - VALUE_BITS)) as usize];
+        if value.bits == 0 {
+            let symbol = self.codes.take(bits)?;
+            return Some(Value::of(symbol, bits));
+        }
+        bits.skip(value.bits.into());
+        Some(value)
     }
 }
 

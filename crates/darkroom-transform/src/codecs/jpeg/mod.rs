@@ -1,13 +1,15 @@
-//! JPEG: libjpeg-turbo in Rust, which can give a picture at a half, a quarter or an eighth for less than the whole; at
-//! an eighth, [`eighth`] is faster, and reads most files.
+//! JPEG: libjpeg-turbo in Rust. For pictures at a half, a quarter or an eighth of their size, [`reduced`] is faster, and
+//! reads most files.
 
 mod bits;
-mod eighth;
 mod frame;
 mod huffman;
 mod progressive;
+mod reduced;
+mod rgb;
 mod scan;
 mod sequential;
+mod waves;
 
 use std::borrow::Cow;
 
@@ -112,9 +114,9 @@ impl Decoder for JpegDecoder<'_> {
         let Some(mut reader) = self.reader.take() else { return Ok(None) };
         let shrink = [8, 4, 2].into_iter().find(|shrink| *shrink <= shrink_max).unwrap_or(1);
         let is_usual = matches!(reader.jpeg_color_space(), ColorSpace::Grayscale | ColorSpace::YCbCr);
-        if shrink == 8
+        if shrink > 1
             && is_usual
-            && let Some(picture) = eighth::decode(self.bytes, self.header.size, SCANS_MAX)
+            && let Some(picture) = reduced::decode(self.bytes, self.header.size, shrink as usize, SCANS_MAX)
         {
             return Ok(Some(Frame { picture, delay_ms: 0 }));
         }

@@ -1,9 +1,10 @@
 //! Progressive scans (T.81 G.1.2): means, and, where a block becomes four pixels, the rest of it too.
 
 use super::bits::Bits;
-use super::frame::{Component, Frame, Slopes, Weight, weights};
+use super::frame::{Component, Frame, Place};
 use super::huffman::{Codes, Means};
 use super::scan::{Blocks, Scan, Tables, walk};
+use super::waves::{Sums, Waves};
 
 /// Reads the means for the first time; returns the place of the next marker, as the others do.
 pub(super) fn read_means(
@@ -36,11 +37,11 @@ impl Blocks for FirstMeans<'_> {
         &mut self,
         part: usize,
         component: &mut Component,
-        at: usize,
+        place: Place,
         bits: &mut Bits<'_>,
     ) -> Option<()> {
         let mean = self.parts.get_mut(part)?.next(bits)?;
-        *component.means.get_mut(at)? = mean.wrapping_shl(self.low_bits).try_into().ok()?;
+        *mean_of(component, place)? = mean.wrapping_shl(self.low_bits).try_into().ok()?;
         Some(())
     }
 }
@@ -65,16 +66,29 @@ impl Blocks for MoreMeans {
     fn restart(&mut self) {}
 
     #[inline(always)]
-    fn block(&mut self, _: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>) -> Option<()> {
+    fn block(
+        &mut self,
+        _: usize,
+        component: &mut Component,
+        place: Place,
+        bits: &mut Bits<'_>,
+    ) -> Option<()> {
         bits.fill();
-        *component.means.get_mut(at)? |= (bits.take(1) as i16).wrapping_shl(self.low_bits);
+        *mean_of(component, place)? |= (bits.take(1) as i16).wrapping_shl(self.low_bits);
         Some(())
     }
 }
 
+/// The place of a block's mean.
+#[inline(always)]
+fn mean_of(component: &mut Component, place: Place) -> Option<&mut i16> {
+    let index = component.index(place);
+    component.progress.means.get_mut(index)
+}
+
 /// Reads the other coefficients of one component, or one more bit of them, and what they say of the halves of its
 /// blocks.
-pub(super) fn read_slopes(
+pub(super) fn read_sums(
     frame: &mut Frame,
     scan: &Scan,
     tables: &Tables,
@@ -83,10 +97,10 @@ pub(super) fn read_slopes(
 ) -> Option<usize> {
     let [part] = &scan.parts[..] else { return None };
     let component = frame.components.get_mut(part.component)?;
-    component.seen.resize(component.slopes.len(), Seen::default());
+    component.progress.seen.resize(component.progress.sums.len(), Seen::default());
     let band = Band {
         codes: tables.ac.get(part.ac)?.as_deref()?,
-        weights: weights(component.steps(&tables.steps)?),
+        waves: Waves::new(component.steps(&tables.steps)?),
         first: scan.first.into(),
         last: scan.last.into(),
         low_bits: scan.low_bits_after.into(),
@@ -109,7 +123,7 @@ pub(super) struct Seen {
 /// Coefficients that follow one another.
 struct Band<'t> {
     codes: &'t Codes,
-    weights: [Weight; 64],
+    waves: Waves<1>,
     first: u32,
     last: u32,
     low_bits: u32,
@@ -120,13 +134,15 @@ struct Band<'t> {
 /// A block, and what the scans so far made of it.
 struct Block<'f> {
     seen: &'f mut Seen,
-    slopes: &'f mut Slopes,
+    sums: &'f mut Sums<1>,
 }
 
 impl Block<'_> {
     #[inline(always)]
-    fn of(component: &mut Component, at: usize) -> Option<Block<'_>> {
-        Some(Block { seen: component.seen.get_mut(at)?, slopes: component.slopes.get_mut(at)? })
+    fn of(component: &mut Component, place: Place) -> Option<Block<'_>> {
+        let index = component.index(place);
+        let progress = &mut component.progress;
+        Some(Block { seen: progress.seen.get_mut(index)?, sums: progress.sums.get_mut(index)? })
     }
 }
 
@@ -139,8 +155,7 @@ impl Band<'_> {
         }
         block.seen.present |= 1 << index;
         block.seen.negative |= u64::from(value < 0) << index;
-        self.weights.get(index as usize)?.add(value << self.low_bits, block.slopes);
-        Some(())
+        self.waves.add(index, value << self.low_bits, block.sums)
     }
 
     /// The coefficients of a block from `next` on that were seen: a bit each.
@@ -156,7 +171,7 @@ impl Band<'_> {
         bits.fill();
         if bits.take(1) == 1 {
             let value = if block.seen.negative >> index & 1 == 1 { -1 } else { 1 };
-            self.weights.get(index as usize)?.add(value << self.low_bits, block.slopes);
+            self.waves.add(index, value << self.low_bits, block.sums)?;
         }
         Some(())
     }
@@ -171,13 +186,19 @@ impl Blocks for FirstBand<'_> {
     }
 
     #[inline(always)]
-    fn block(&mut self, _: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>) -> Option<()> {
+    fn block(
+        &mut self,
+        _: usize,
+        component: &mut Component,
+        place: Place,
+        bits: &mut Bits<'_>,
+    ) -> Option<()> {
         let band = &mut self.0;
         if band.empty_blocks > 0 {
             band.empty_blocks -= 1;
             return Some(());
         }
-        let mut block = Block::of(component, at)?;
+        let mut block = Block::of(component, place)?;
         let mut next = band.first;
         while next <= band.last {
             bits.fill();
@@ -206,9 +227,15 @@ impl Blocks for MoreBand<'_> {
     }
 
     #[inline(always)]
-    fn block(&mut self, _: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>) -> Option<()> {
+    fn block(
+        &mut self,
+        _: usize,
+        component: &mut Component,
+        place: Place,
+        bits: &mut Bits<'_>,
+    ) -> Option<()> {
         let band = &mut self.0;
-        let mut block = Block::of(component, at)?;
+        let mut block = Block::of(component, place)?;
         let mut next = band.first;
         while band.empty_blocks == 0 && next <= band.last {
             bits.fill();

@@ -1,7 +1,7 @@
 //! The scans of a frame: what their headers say, which blocks they bring, and in which order (T.81 A.2, B.2.3).
 
 use super::bits::Bits;
-use super::frame::{Component, Frame, Steps};
+use super::frame::{Component, Frame, Place, Steps};
 use super::huffman::Codes;
 
 /// The tables that segments between the scans define.
@@ -74,8 +74,13 @@ pub(super) trait Blocks {
     fn restart(&mut self);
 
     /// Reads a block of a part of the scan, which stands at a place in its component; `None` if it is damaged.
-    fn block(&mut self, part: usize, component: &mut Component, at: usize, bits: &mut Bits<'_>)
-    -> Option<()>;
+    fn block(
+        &mut self,
+        part: usize,
+        component: &mut Component,
+        place: Place,
+        bits: &mut Bits<'_>,
+    ) -> Option<()>;
 }
 
 /// Goes over all blocks of a scan in their order (T.81 A.2), with the restarts between them; returns the place of the
@@ -110,10 +115,9 @@ pub(super) fn walk(
             for (index, part) in scan.parts.iter().enumerate() {
                 let component = frame.components.get_mut(part.component)?;
                 let (across, down) = if is_single { (1, 1) } else { component.sampling };
-                for row in 0..down {
-                    let start = (y * down + row) * component.stride + x * across;
-                    for at in start..start + across {
-                        blocks.block(index, component, at, &mut bits)?;
+                for row in y * down..(y + 1) * down {
+                    for column in x * across..(x + 1) * across {
+                        blocks.block(index, component, (column, row), &mut bits)?;
                     }
                 }
             }

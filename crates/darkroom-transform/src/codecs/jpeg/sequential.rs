@@ -1,9 +1,10 @@
-//! Sequential scans: of each block the mean is read, and what remains is passed over (T.81 F.2.2).
+//! Sequential scans (T.81 F.2.2): of each block, its samples at the scale that is asked for.
 
 use super::bits::Bits;
-use super::frame::{Component, Frame, Slopes, Weight, weights};
-use super::huffman::{Codes, Means, Skips};
+use super::frame::{Component, Frame, Place};
+use super::huffman::{Codes, Means, Skips, Value, Values};
 use super::scan::{Blocks, Scan, Tables, walk};
+use super::waves::Waves;
 
 /// Reads a scan; returns the place of the next marker.
 pub(super) fn read(
@@ -13,20 +14,19 @@ pub(super) fn read(
     bytes: &[u8],
     at: usize,
 ) -> Option<usize> {
-    let mut skips: [Option<Box<Skips>>; 4] = [const { None }; 4];
-    for part in &scan.parts {
-        let codes = tables.ac.get(part.ac)?.as_deref()?;
-        skips.get_mut(part.ac)?.get_or_insert_with(|| Box::new(Skips::new(codes)));
-    }
     let mut parts = Vec::new();
     for part in &scan.parts {
         let component = frame.components.get(part.component)?;
-        let has_slopes = !component.slopes.is_empty();
+        let steps = component.steps(&tables.steps)?;
+        let codes = tables.ac.get(part.ac)?.as_deref()?;
         parts.push(Part {
             means: Means::new(tables.dc.get(part.dc)?.as_deref()?),
-            ac: tables.ac.get(part.ac)?.as_deref()?,
-            skips: skips.get(part.ac)?.as_deref()?,
-            weights: if has_slopes { Some(weights(component.steps(&tables.steps)?)) } else { None },
+            detail: match component.side {
+                1 => Detail::One(Box::new((Skips::new(codes), codes, steps[0]))),
+                2 => Detail::Two(Box::new((Values::new(codes), Waves::new(steps)))),
+                4 => Detail::Four(Box::new((Values::new(codes), Waves::new(steps)))),
+                _ => Detail::Eight(Box::new((Values::new(codes), Waves::new(steps)))),
+            },
         });
     }
     walk(frame, scan, tables.restart_interval, Bits::new(bytes, at), Sequential { parts })
@@ -39,9 +39,16 @@ struct Sequential<'t> {
 /// What reads the blocks of one component.
 struct Part<'t> {
     means: Means<'t>,
-    ac: &'t Codes,
-    skips: &'t Skips,
-    weights: Option<[Weight; 64]>,
+    detail: Detail<'t>,
+}
+
+/// What is made of a block, by the samples of its side.
+enum Detail<'t> {
+    /// Its mean, in these steps; what remains is passed over.
+    One(Box<(Skips, &'t Codes, u16)>),
+    Two(Box<(Values<'t>, Waves<1>)>),
+    Four(Box<(Values<'t>, Waves<2>)>),
+    Eight(Box<(Values<'t>, Waves<4>)>),
 }
 
 impl Blocks for Sequential<'_> {
@@ -54,31 +61,44 @@ impl Blocks for Sequential<'_> {
         &mut self,
         part: usize,
         component: &mut Component,
-        at: usize,
+        place: Place,
         bits: &mut Bits<'_>,
     ) -> Option<()> {
-        let part = self.parts.get_mut(part)?;
-        *component.means.get_mut(at)? = part.means.next(bits)?.try_into().ok()?;
-        match &part.weights {
-            None => part.skips.pass(part.ac, bits, 1),
-            Some(weights) => add_slopes(part.ac, weights, bits, component.slopes.get_mut(at)?),
+        let Part { means, detail } = self.parts.get_mut(part)?;
+        let mean = means.next(bits)?;
+        match detail {
+            Detail::One(tables) => {
+                let (skips, codes, step) = &**tables;
+                skips.pass(codes, bits, 1)?;
+                component.write_mean(place, mean, *step)
+            }
+            Detail::Two(tables) => read_block(tables, mean, component, place, bits),
+            Detail::Four(tables) => read_block(tables, mean, component, place, bits),
+            Detail::Eight(tables) => read_block(tables, mean, component, place, bits),
         }
     }
 }
 
-/// Adds up what the coefficients of a block say of its halves; `None` if there are more than 64.
+/// Reads a block behind its mean, and writes its samples; `None` if there are more than 64.
 #[inline(always)]
-fn add_slopes(codes: &Codes, weights: &[Weight; 64], bits: &mut Bits<'_>, slopes: &mut Slopes) -> Option<()> {
+fn read_block<const HALF: usize>(
+    (values, waves): &(Values<'_>, Waves<HALF>),
+    mean: i32,
+    component: &mut Component,
+    place: Place,
+    bits: &mut Bits<'_>,
+) -> Option<()> {
+    let mut sums = Waves::<HALF>::NOTHING;
+    waves.add(0, mean, &mut sums)?;
     let mut next = 1;
     while next < 64 {
-        bits.fill();
-        let symbol = codes.take(bits)?;
-        let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 && run < 15 {
+        let Value { zeros, value, .. } = values.next(bits)?;
+        if zeros == Value::END {
             break;
         }
-        weights.get((next + run) as usize)?.add(bits.take_signed(size), slopes);
-        next += run + 1;
+        next += u32::from(zeros);
+        waves.add(next, value.into(), &mut sums)?;
+        next += 1;
     }
-    Some(())
+    component.write(place, &sums)
 }

@@ -1,16 +1,21 @@
-//! The reader of eighths gives what libjpeg gives at that scale, and leaves to it what it does not read.
+//! The reader of smaller pictures gives what libjpeg gives at that scale, and leaves to it what it does not read.
 
 use darkroom_model::RenderLimits;
 use libjpeg_turbo_rs::{
     ColorSpace, Decoder as Reader, Encoder, JpegError, PixelFormat, ScalingFactor, ScanScript, Subsampling,
 };
 
-use super::{Decoder, JpegDecoder, SCANS_MAX, eighth};
+use super::{Decoder, JpegDecoder, SCANS_MAX, reduced};
 use crate::picture::Picture;
 use crate::plan::Size;
 
-/// The most by which a channel may differ: chroma is rounded once here and twice there, and counts up to 1.8 times.
-const DISTANCE_MAX: u8 = 2;
+/// The most by which a channel may differ: samples are rounded once here and twice there, and chroma counts up to 1.8
+/// times. At an eighth, luma is the same.
+fn distance_max(shrink: usize) -> u8 {
+    if shrink == 8 { 2 } else { 3 }
+}
+
+const SHRINKS: [usize; 3] = [2, 4, 8];
 
 const SAMPLINGS: [Subsampling; 5] =
     [Subsampling::S444, Subsampling::S422, Subsampling::S420, Subsampling::S440, Subsampling::S411];
@@ -35,18 +40,23 @@ fn file(width: usize, height: usize, settings: impl Fn(Encoder<'_>) -> Encoder<'
 }
 
 /// What our reader makes of a file.
-fn eighth(file: &[u8]) -> Option<Picture> {
+fn reduced(file: &[u8], shrink: usize) -> Option<Picture> {
     let reader = Reader::new(file).ok()?;
     let size = Size { width: reader.header().width.into(), height: reader.header().height.into() };
-    eighth::decode(file, size, SCANS_MAX)
+    reduced::decode(file, size, shrink, SCANS_MAX)
+}
+
+/// Says whether our reader is for files of this kind.
+fn is_read(sampling: Subsampling, progressive: bool, shrink: usize) -> bool {
+    shrink == 8 || !progressive && matches!(sampling, Subsampling::S444 | Subsampling::S420)
 }
 
 /// What libjpeg makes of it.
-fn expected(file: &[u8]) -> Result<(Size, Vec<u8>), JpegError> {
+fn expected(file: &[u8], shrink: usize) -> Result<(Size, Vec<u8>), JpegError> {
     let mut reader = Reader::new(file)?;
     reader.set_lenient(true);
     reader.set_output_format(PixelFormat::Rgb);
-    reader.set_scale(ScalingFactor::try_new(1, 8)?);
+    reader.set_scale(ScalingFactor::try_new(1, shrink as u32)?);
     let image = reader.decode_image()?;
     Ok((Size { width: image.width as u32, height: image.height as u32 }, image.data))
 }
@@ -56,9 +66,10 @@ fn distance(ours: &[u8], theirs: &[u8]) -> u8 {
     ours.iter().zip(theirs).map(|(ours, theirs)| ours.abs_diff(*theirs)).max().unwrap_or_default()
 }
 
-fn check(file: &[u8], distance_max: u8, name: &str) {
-    let picture = eighth(file).unwrap_or_else(|| panic!("{name} is not read"));
-    let (size, data) = expected(file).unwrap();
+fn check(file: &[u8], shrink: usize, distance_max: u8, name: &str) {
+    let name = &format!("{name}, {shrink} times smaller");
+    let picture = reduced(file, shrink).unwrap_or_else(|| panic!("{name} is not read"));
+    let (size, data) = expected(file, shrink).unwrap();
     assert_eq!(picture.size, size, "{name}");
     let distance = distance(&picture.bytes, &data);
     assert!(distance <= distance_max, "{name}: a distance of {distance}");
@@ -67,14 +78,22 @@ fn check(file: &[u8], distance_max: u8, name: &str) {
 #[test]
 fn every_sampling_of_every_size_is_what_libjpeg_makes_of_it() {
     for sampling in SAMPLINGS {
-        // Without slopes, the same arithmetic is left.
-        let distance_max = if sampling == Subsampling::S420 { DISTANCE_MAX } else { 0 };
         for width in 1..=40 {
             for height in [1, 2, 7, 8, 9, 15, 16, 17, 24, 25, 31, 32, 33, 40] {
                 for progressive in [false, true] {
                     let file =
                         file(width, height, |file| file.subsampling(sampling).progressive(progressive));
-                    check(&file, distance_max, &format!("{sampling:?} {width}×{height} {progressive}"));
+                    let name = format!("{sampling:?} {width}×{height} {progressive}");
+                    for shrink in SHRINKS {
+                        // Of means alone, the same arithmetic is left.
+                        let is_same = shrink == 8 && sampling != Subsampling::S420;
+                        let distance_max = if is_same { 0 } else { distance_max(shrink) };
+                        if is_read(sampling, progressive, shrink) {
+                            check(&file, shrink, distance_max, &name);
+                        } else {
+                            assert_eq!(reduced(&file, shrink), None, "{name}");
+                        }
+                    }
                 }
             }
         }
@@ -90,7 +109,10 @@ fn every_quality_and_kind_of_tables_is_what_libjpeg_makes_of_it() {
                     let file = file.subsampling(sampling).quality(quality);
                     file.progressive(progressive).optimize_huffman(optimized)
                 });
-                check(&file, DISTANCE_MAX, &format!("{sampling:?} {quality} {progressive} {optimized}"));
+                let name = format!("{sampling:?} {quality} {progressive} {optimized}");
+                for shrink in SHRINKS.into_iter().filter(|shrink| is_read(sampling, progressive, *shrink)) {
+                    check(&file, shrink, distance_max(shrink), &name);
+                }
             }
         }
     }
@@ -104,7 +126,10 @@ fn restarts_are_passed() {
                 let file = file(93, 61, |file| {
                     file.subsampling(sampling).progressive(progressive).restart_blocks(interval)
                 });
-                check(&file, DISTANCE_MAX, &format!("{sampling:?} {interval} {progressive}"));
+                let name = format!("{sampling:?} {interval} {progressive}");
+                for shrink in SHRINKS.into_iter().filter(|shrink| is_read(sampling, progressive, *shrink)) {
+                    check(&file, shrink, distance_max(shrink), &name);
+                }
             }
         }
     }
@@ -126,7 +151,12 @@ fn gray_is_what_libjpeg_makes_of_it() {
         for progressive in [false, true] {
             for factors in [0x11, 0x21, 0x22] {
                 let file = gray(width, height, progressive, factors);
-                check(&file, 0, &format!("{width}×{height} {progressive} {factors:x}"));
+                let name = format!("{width}×{height} {progressive} {factors:x}");
+                check(&file, 8, 0, &name);
+                if !progressive {
+                    check(&file, 4, 1, &name);
+                    check(&file, 2, 1, &name);
+                }
             }
         }
     }
@@ -158,7 +188,10 @@ fn scans_of_one_component_are_what_libjpeg_makes_of_them() {
     for (width, height) in [(1, 1), (8, 8), (17, 9), (40, 33), (63, 71), (100, 100)] {
         for sampling in [(1, 1), (2, 1), (1, 2), (2, 2), (4, 1)] {
             let file = one_by_one(width, height, sampling);
-            check(&file, DISTANCE_MAX, &format!("{width}×{height} {sampling:?}"));
+            let shrinks = SHRINKS.into_iter().filter(|shrink| *shrink == 8 || sampling.0 == sampling.1);
+            for shrink in shrinks {
+                check(&file, shrink, distance_max(shrink), &format!("{width}×{height} {sampling:?}"));
+            }
         }
     }
 }
@@ -180,7 +213,7 @@ fn a_script_of_many_small_scans_is_what_libjpeg_makes_of_it() {
         let file = file(119, 85, |file| {
             file.subsampling(sampling).progressive(true).scan_script(script.clone()).restart_blocks(7)
         });
-        check(&file, DISTANCE_MAX, &format!("{sampling:?}"));
+        check(&file, 8, distance_max(8), &format!("{sampling:?}"));
     }
 }
 
@@ -189,9 +222,13 @@ fn what_is_cut_off_is_left_to_the_other_reader() {
     for progressive in [false, true] {
         let file = file(50, 41, |file| file.subsampling(Subsampling::S420).progressive(progressive));
         let size = Size { width: 50, height: 41 };
-        assert!(eighth::decode(&file, size, SCANS_MAX).is_some());
-        for length in 0..file.len() - 1 {
-            assert_eq!(eighth::decode(&file[..length], size, SCANS_MAX), None, "{length} {progressive}");
+        let shrinks = SHRINKS.into_iter().filter(|shrink| is_read(Subsampling::S420, progressive, *shrink));
+        for shrink in shrinks {
+            assert!(reduced::decode(&file, size, shrink, SCANS_MAX).is_some());
+            for length in 0..file.len() - 1 {
+                let picture = reduced::decode(&file[..length], size, shrink, SCANS_MAX);
+                assert_eq!(picture, None, "{length} {progressive} {shrink}");
+            }
         }
     }
 }
@@ -201,33 +238,35 @@ fn what_is_not_as_usual_is_left_to_the_other_reader() {
     let usual = file(40, 40, |file| file.progressive(true));
     let scans = usual.windows(2).filter(|bytes| *bytes == [0xff, 0xda]).count();
     let size = Size { width: 40, height: 40 };
-    assert!(eighth::decode(&usual, size, scans).is_some());
-    assert_eq!(eighth::decode(&usual, size, scans - 1), None, "too many scans");
-    assert_eq!(eighth::decode(&usual, Size { width: 41, ..size }, scans), None, "another size");
-    assert_eq!(eighth(&file(40, 40, |file| file.arithmetic(true))), None, "arithmetic codes");
+    assert!(reduced::decode(&usual, size, 8, scans).is_some());
+    assert_eq!(reduced::decode(&usual, size, 8, scans - 1), None, "too many scans");
+    assert_eq!(reduced::decode(&usual, Size { width: 41, ..size }, 8, scans), None, "another size");
+    assert_eq!(reduced(&file(40, 40, |file| file.arithmetic(true)), 8), None, "arithmetic codes");
     assert_eq!(
-        eighth(&file(40, 40, |file| file.sampling_factors(vec![(1, 1), (2, 1), (1, 1)]))),
+        reduced(&file(40, 40, |file| file.sampling_factors(vec![(1, 1), (2, 1), (1, 1)])), 8),
         None,
         "fine chroma"
     );
     let pixels = pixels(40, 30);
     let inks = Encoder::new(&pixels, 30, 30, PixelFormat::Cmyk).encode().unwrap();
-    assert_eq!(eighth(&inks), None, "four inks");
+    assert_eq!(reduced(&inks, 8), None, "four inks");
 }
 
 #[test]
-fn the_decoder_gives_what_the_reader_of_eighths_reads_and_what_it_does_not() {
+fn the_decoder_gives_what_our_reader_reads_and_what_it_does_not() {
     let usual = file(40, 40, |file| file.subsampling(Subsampling::S420));
     let direct = file(40, 40, |file| file.colorspace(ColorSpace::Rgb));
     let cut = &usual[..usual.len() - 100];
-    let files = [
-        (&usual[..], eighth(&usual).unwrap().bytes),
-        (&direct, expected(&direct).unwrap().1),
-        (cut, expected(cut).unwrap().1),
-    ];
-    for (file, expected) in files {
-        let mut decoder = JpegDecoder::open(file, &RenderLimits::DEFAULT).unwrap();
-        assert_eq!(decoder.next_frame(8).unwrap().unwrap().picture.bytes, expected);
+    for shrink in SHRINKS {
+        let files = [
+            (&usual[..], reduced(&usual, shrink).unwrap().bytes),
+            (&direct, expected(&direct, shrink).unwrap().1),
+            (cut, expected(cut, shrink).unwrap().1),
+        ];
+        for (file, expected) in files {
+            let mut decoder = JpegDecoder::open(file, &RenderLimits::DEFAULT).unwrap();
+            assert_eq!(decoder.next_frame(shrink as u32).unwrap().unwrap().picture.bytes, expected);
+        }
     }
 }
 
@@ -240,29 +279,40 @@ fn damaged_files_are_what_libjpeg_makes_of_them_or_left_to_it() {
         random ^= random << 5;
         random as usize % end
     };
-    let (mut alike, mut different, mut left) = (0, 0, 0);
-    for sampling in SAMPLINGS {
-        for progressive in [false, true] {
-            let whole =
-                file(90, 50, |file| file.subsampling(sampling).progressive(progressive).restart_blocks(4));
-            for _ in 0..2_000 {
-                let mut damaged = whole.clone();
-                for _ in 0..=below(3) {
-                    let at = below(damaged.len());
-                    damaged[at] = below(256) as u8;
+    for shrink in SHRINKS {
+        let (mut alike, mut different, mut left) = (0, 0, 0);
+        for sampling in SAMPLINGS {
+            for progressive in [false, true].into_iter().filter(|kind| is_read(sampling, *kind, shrink)) {
+                let whole = file(90, 50, |file| {
+                    file.subsampling(sampling).progressive(progressive).restart_blocks(4)
+                });
+                for _ in 0..2_000 {
+                    let mut damaged = whole.clone();
+                    for _ in 0..=below(3) {
+                        let at = below(damaged.len());
+                        damaged[at] = below(256) as u8;
+                    }
+                    let size = Size { width: 90, height: 50 };
+                    let Some(picture) = reduced::decode(&damaged, size, shrink, SCANS_MAX) else {
+                        left += 1;
+                        continue;
+                    };
+                    let [width, height] = [90_usize, 50].map(|side| side.div_ceil(shrink) as u32);
+                    assert_eq!(picture.size, Size { width, height });
+                    // It may refuse a scan that is passed over here.
+                    let Ok((_, data)) = expected(&damaged, shrink) else { continue };
+                    if distance(&picture.bytes, &data) <= distance_max(shrink) {
+                        alike += 1
+                    } else {
+                        different += 1
+                    }
                 }
-                let Some(picture) = eighth::decode(&damaged, Size { width: 90, height: 50 }, SCANS_MAX)
-                else {
-                    left += 1;
-                    continue;
-                };
-                assert_eq!(picture.size, Size { width: 12, height: 7 });
-                // It may refuse a scan that is passed over here.
-                let Ok((_, data)) = expected(&damaged) else { continue };
-                if distance(&picture.bytes, &data) <= DISTANCE_MAX { alike += 1 } else { different += 1 }
             }
         }
+        // Where coefficients are larger than can be, their sums turn over there.
+        assert!(
+            alike > 500 && left > 500 && different < 10,
+            "{shrink}: {alike} alike, {different} not, {left} left"
+        );
     }
-    // Where coefficients are larger than can be, their sums turn over, and not alike.
-    assert!(alike > 1_000 && left > 1_000 && different < 10, "{alike} alike, {different} not, {left} left");
 }

@@ -1,11 +1,12 @@
-//! A JPEG at an eighth of its size, which is what a thumbnail of a photograph is made of.
+//! A JPEG at a half, a quarter or an eighth of its size, which is what renderings of photographs are made of.
 //!
-//! Each block of 8×8 becomes one pixel: its mean, the DC coefficient; the others are passed over, and of a progressive
-//! file whole scans are. Where chroma has half the resolution both ways, a block becomes two by two pixels, and its other
-//! coefficients say how these differ. What comes out is what libjpeg makes of the file at this scale, but for rounding.
+//! At an eighth, each block of 8×8 becomes one pixel: its mean, the DC coefficient; the others are passed over, and of a
+//! progressive file whole scans are. Where chroma has half the resolution both ways, a block becomes two by two pixels.
+//! Where a block becomes more than one pixel, these are summed up while its coefficients are read, as [`waves`] says.
+//! What comes out is what libjpeg makes of the file at this scale, but for rounding.
 //!
-//! It reads what is whole and as most files are: eight bits, Huffman codes, gray or YCbCr with the usual sampling. Of
-//! anything else, and of whatever is not as T.81 wants it, it says "not mine" (`None`): the decoder that reads
+//! It reads what is whole and as most files are: eight bits, Huffman codes, gray or YCbCr with the usual sampling; of
+//! progressive files, eighths. Of anything else, and of whatever is not as T.81 wants it, it says "not mine" (`None`): the decoder that reads
 //! everything then begins anew, and says what is wrong with the file.
 
 use super::bits::next_marker;
@@ -19,8 +20,9 @@ use crate::plan::Size;
 /// By component and coefficient: how many low bits are missing; `None` if all are.
 type Progress = [[Option<u8>; 64]; 3];
 
-/// Decodes a file that has this size; `None` if that is better left to the other decoder.
-pub(super) fn decode(bytes: &[u8], size: Size, scans_max: usize) -> Option<Picture> {
+/// Decodes a file that has this size, and makes it 2, 4 or 8 times smaller; `None` if that is better left to the other
+/// decoder.
+pub(super) fn decode(bytes: &[u8], size: Size, shrink: usize, scans_max: usize) -> Option<Picture> {
     let mut tables = Tables::default();
     let mut frame: Option<Frame> = None;
     let mut progress: Progress = [[None; 64]; 3];
@@ -29,13 +31,16 @@ pub(super) fn decode(bytes: &[u8], size: Size, scans_max: usize) -> Option<Pictu
     loop {
         let (marker, start) = marker(bytes, at)?;
         if marker == 0xd9 {
-            return frame.filter(|frame| has_means(frame, &progress))?.picture(&tables.steps);
+            let mut frame = frame.filter(|frame| has_means(frame, &progress))?;
+            return frame.picture(&tables.steps);
         }
         let length = usize::from(u16::from_be_bytes(*bytes.get(start..)?.first_chunk()?));
         let segment = bytes.get(start + 2..start + length)?;
         at = start + length;
         match marker {
-            0xc0..=0xc2 if frame.is_none() => frame = Some(Frame::read(segment, marker == 0xc2, size)?),
+            0xc0..=0xc2 if frame.is_none() => {
+                frame = Some(Frame::read(segment, marker == 0xc2, size, shrink)?);
+            }
             0xc4 => read_codes(segment, &mut tables)?,
             // Each scan would have those that were there when it began; behind the first, there are hardly ever more.
             0xdb if scans == 0 => read_steps(segment, &mut tables)?,
@@ -85,8 +90,7 @@ fn read_scan(
             *missing = is_due.then_some(Some(after))?;
         }
     }
-    let has_slopes =
-        |part: &Part| frame.components.get(part.component).is_some_and(|one| !one.slopes.is_empty());
+    let has_sums = |part: &Part| frame.components.get(part.component).is_some_and(|one| one.side > 1);
     let is_first = before == 0 && after <= 13;
     let is_next = before == after + 1;
     match (frame.is_progressive, first, last) {
@@ -94,8 +98,8 @@ fn read_scan(
         (true, 0, 0) if is_first => progressive::read_means(frame, scan, tables, bytes, at),
         (true, 0, 0) if is_next => progressive::refine_means(frame, scan, tables, bytes, at),
         (true, 1.., _) if !(is_first || is_next) || scan.parts.len() > 1 => None,
-        (true, 1.., _) if scan.parts.iter().any(has_slopes) => {
-            progressive::read_slopes(frame, scan, tables, bytes, at)
+        (true, 1.., _) if scan.parts.iter().any(has_sums) => {
+            progressive::read_sums(frame, scan, tables, bytes, at)
         }
         (true, 1.., _) => next_marker(bytes, at),
         _ => None,

@@ -2,7 +2,7 @@
 //!
 //! At an eighth, each block of 8×8 becomes one pixel: its mean, the DC coefficient; the others are passed over, and of a
 //! progressive file whole scans are. Where chroma has half the resolution both ways, a block becomes two by two pixels.
-//! Where a block becomes more than one pixel, these are summed up while its coefficients are read, as [`waves`] says.
+//! Where a block becomes more than one pixel, these are summed up while its coefficients are read, as `waves` says.
 //! What comes out is what libjpeg makes of the file at this scale, but for rounding.
 //!
 //! It reads what is whole and as most files are: eight bits, Huffman codes, gray or YCbCr with the usual sampling; of

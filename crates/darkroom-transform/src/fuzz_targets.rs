@@ -45,12 +45,14 @@ pub fn render_webp(bytes: &[u8]) {
 /// word of the probe.
 fn render_as(bytes: &[u8], media_type: MediaType) {
     let limits = Limits { pixels_max: LIMITS.pixels_max, side_max: LIMITS.side_max, ..Limits::default() };
-    if !probe(bytes, &limits).is_ok_and(|probed| probed.media_type == media_type) {
+    let Ok(source) = probe(bytes, &limits) else { return };
+    if source.media_type != media_type {
         return;
     }
     let jpeg = OutputFormat::BaselineJpeg;
-    // Of a small file, a decoder gives the smallest picture that it can only where hardly a pixel is left.
-    for (width, format) in [(None, OutputFormat::Auto), (Some(9), jpeg), (Some(1), jpeg)] {
+    // Decoders give a half, a quarter or an eighth where less than that is left.
+    let smaller = [3, 5, 9].map(|shrink| (Some((source.width / shrink).max(1)), jpeg));
+    for (width, format) in [(None, OutputFormat::Auto)].into_iter().chain(smaller) {
         let options = ImageOptions { width: width.map(Width::Pixels), format, ..ImageOptions::default() };
         let request = RenderRequest { options, accepts: Accepts::default(), limits: LIMITS };
         let Ok(rendered) = render_unguarded(bytes, &request) else { continue };

@@ -46,9 +46,9 @@ fn damaged_jpegs() {
     damage(render_jpeg, &sources);
 }
 
-/// Of these, an eighth is more than a pixel, and the fuzz target renders them as small as that.
+/// Of these, an eighth is more than a pixel.
 #[test]
-fn damaged_jpegs_at_an_eighth() {
+fn damaged_jpegs_of_every_sampling() {
     let sources = ["444-p0", "422-p1", "420-p0", "420-p1", "440-p0", "411-p1"];
     let sources = sources.map(|name| format!("../../../fuzz/corpus/render_jpeg/eighth-{name}"));
     damage(render_jpeg, &sources.each_ref().map(String::as_str));
